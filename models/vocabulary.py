@@ -1,0 +1,341 @@
+"""Closed vocabularies, each defined once, each member with the Chinese label that officers see.
+
+A member's value is what files, tables and the API carry; ``label`` is for screens and papers.
+Whatever follows from a member (is it final? does it mean *not public*?) is a table in this
+module, so that no other module repeats the list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Self
+
+
+class Term(StrEnum):
+    """A closed vocabulary whose members carry a Chinese label."""
+
+    label: str
+
+    def __new__(cls, value: str, label: str) -> Self:
+        """Make a member from its stable value and its Chinese label."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.label = label
+        return member
+
+
+class Access(Term):
+    """The three answers to "can everybody see it?"."""
+
+    PUBLIC = "public", "公开"
+    NOT_PUBLIC = "not_public", "不公开"
+    CANNOT_TELL = "cannot_tell", "无法判断"
+
+
+class Visibility(Term):
+    """What an anonymous visitor measured on a space or a page (design §2)."""
+
+    PUBLIC = "public", "所有人可见"
+    PARTIAL = "partial", "部分公开"
+    LOGIN = "login", "登录可见"
+    PASSWORD = "password", "凭密码可见"
+    RESTRICTED = "restricted", "好友/班级/校内可见"
+    HIDDEN = "hidden", "仅自己可见"
+    MISSING = "missing", "不存在"
+    BLOCKED = "blocked", "被拦截"
+    UNREACHABLE = "unreachable", "无法访问"
+
+    @property
+    def access(self) -> Access:
+        """Public, not public or cannot tell."""
+        return VISIBILITY_ACCESS[self]
+
+
+VISIBILITY_ACCESS: Mapping[Visibility, Access] = MappingProxyType(
+    {
+        Visibility.PUBLIC: Access.PUBLIC,
+        Visibility.PARTIAL: Access.NOT_PUBLIC,
+        Visibility.LOGIN: Access.NOT_PUBLIC,
+        Visibility.PASSWORD: Access.NOT_PUBLIC,
+        Visibility.RESTRICTED: Access.NOT_PUBLIC,
+        Visibility.HIDDEN: Access.NOT_PUBLIC,
+        Visibility.MISSING: Access.NOT_PUBLIC,
+        Visibility.BLOCKED: Access.CANNOT_TELL,
+        Visibility.UNREACHABLE: Access.CANNOT_TELL,
+    }
+)
+
+
+class Openness(Term):
+    """Whether an anonymous visitor gets a resource, free and whole (design §2)."""
+
+    OPEN = "open", "可免费获取"
+    LOGIN = "login", "需登录"
+    FORBIDDEN = "forbidden", "禁止访问"
+    PAID = "paid", "需积分或付费"
+    PASSWORD = "password", "需密码或提取码"
+    MISSING = "missing", "文件不存在"
+    DISGUISED = "disguised", "名不副实(网页冒充文件)"
+    EMPTY = "empty", "空文件"
+    CORRUPT = "corrupt", "文件损坏"
+    OFFSITE = "offsite", "站外(网盘、网店)"
+    BLOCKED = "blocked", "被拦截"
+    UNREACHABLE = "unreachable", "无法访问"
+
+    @property
+    def access(self) -> Access:
+        """Open counts as public; blocked and unreachable say nothing about the teacher."""
+        if self is Openness.OPEN:
+            return Access.PUBLIC
+        if self in (Openness.BLOCKED, Openness.UNREACHABLE):
+            return Access.CANNOT_TELL
+        return Access.NOT_PUBLIC
+
+
+class Outcome(Term):
+    """How one attempt to read one address ended. Closed: every attempt is exactly one of these."""
+
+    OK = "ok", "正常打开"
+    UNAUTHORIZED = "unauthorized", "服务器要求登录(401)"
+    LOGIN_REDIRECT = "login_redirect", "转到登录页"
+    LOGIN_WALL = "login_wall", "页面只有登录框"
+    PASSWORD_PROMPT = "password_prompt", "页面要求输入访问密码"
+    REFUSAL_PAGE = "refusal_page", "页面写明无权查看"
+    HIDDEN_PAGE = "hidden_page", "页面写明处于隐藏状态"
+    FORBIDDEN = "forbidden", "服务器拒绝(403)"
+    NOT_FOUND = "not_found", "不存在(404/410)"
+    SOFT_NOT_FOUND = "soft_not_found", "页面写明不存在"
+    EMPTY_PAGE = "empty_page", "页面没有内容"
+    PAYMENT = "payment", "需积分或付费"
+    BOT_WALL = "bot_wall", "被人机验证拦截"
+    RATE_LIMITED = "rate_limited", "访问过快被限制"
+    SERVER_ERROR = "server_error", "对方服务器出错"
+    TIMEOUT = "timeout", "超时"
+    DNS = "dns", "域名无法解析"
+    CONNECT = "connect", "连接失败"
+    TLS = "tls", "证书或加密连接失败"
+    TRUNCATED = "truncated", "内容没有收全"
+    REDIRECT_LOOP = "redirect_loop", "重定向循环"
+    TOO_LARGE = "too_large", "超过大小上限"
+    NO_RESPONSE = "no_response", "没有得到响应"
+    GUARD_DENIED = "guard_denied", "被出口守卫拒绝"
+    CANARY_DOWN = "canary_down", "我方网络当时不通"
+    CRASH = "crash", "我方程序或浏览器出错"
+
+    @property
+    def visibility(self) -> Visibility:
+        """What this outcome, if confirmed, says of the space or page."""
+        return OUTCOME_VISIBILITY[self]
+
+
+OUTCOME_VISIBILITY: Mapping[Outcome, Visibility] = MappingProxyType(
+    {
+        Outcome.OK: Visibility.PUBLIC,
+        Outcome.UNAUTHORIZED: Visibility.LOGIN,
+        Outcome.LOGIN_REDIRECT: Visibility.LOGIN,
+        Outcome.LOGIN_WALL: Visibility.LOGIN,
+        Outcome.PASSWORD_PROMPT: Visibility.PASSWORD,
+        Outcome.REFUSAL_PAGE: Visibility.RESTRICTED,
+        Outcome.FORBIDDEN: Visibility.RESTRICTED,
+        Outcome.HIDDEN_PAGE: Visibility.HIDDEN,
+        Outcome.NOT_FOUND: Visibility.MISSING,
+        Outcome.SOFT_NOT_FOUND: Visibility.MISSING,
+        Outcome.PAYMENT: Visibility.RESTRICTED,
+        Outcome.BOT_WALL: Visibility.BLOCKED,
+        Outcome.RATE_LIMITED: Visibility.BLOCKED,
+        Outcome.EMPTY_PAGE: Visibility.UNREACHABLE,
+        Outcome.SERVER_ERROR: Visibility.UNREACHABLE,
+        Outcome.TIMEOUT: Visibility.UNREACHABLE,
+        Outcome.DNS: Visibility.UNREACHABLE,
+        Outcome.CONNECT: Visibility.UNREACHABLE,
+        Outcome.TLS: Visibility.UNREACHABLE,
+        Outcome.TRUNCATED: Visibility.UNREACHABLE,
+        Outcome.REDIRECT_LOOP: Visibility.UNREACHABLE,
+        Outcome.TOO_LARGE: Visibility.UNREACHABLE,
+        Outcome.NO_RESPONSE: Visibility.UNREACHABLE,
+        Outcome.GUARD_DENIED: Visibility.UNREACHABLE,
+        Outcome.CANARY_DOWN: Visibility.UNREACHABLE,
+        Outcome.CRASH: Visibility.UNREACHABLE,
+    }
+)
+
+#: Outcomes that are our side's doing: never held against a teacher, named apart in reports.
+OURS: frozenset[Outcome] = frozenset({Outcome.GUARD_DENIED, Outcome.CANARY_DOWN, Outcome.CRASH})
+
+#: Outcomes that another try may change. A refusal by our own guard is not one: it would refuse again.
+WORTH_A_RETRY: frozenset[Outcome] = frozenset(
+    outcome
+    for outcome, visibility in OUTCOME_VISIBILITY.items()
+    if visibility.access is Access.CANNOT_TELL
+) - {Outcome.GUARD_DENIED}
+
+
+class Dimension(Term):
+    """The notice's four review dimensions."""
+
+    POLITICAL = "political", "政治性"
+    SCIENTIFIC = "scientific", "科学性"
+    APPLICABILITY = "applicability", "适用性"
+    NORMATIVE = "normative", "规范性"
+
+
+class Severity(Term):
+    """How a rule's hit is put before a person; never a verdict by itself."""
+
+    NOTICE = "notice", "提示"
+    SUSPECT = "suspect", "疑似"
+    SERIOUS = "serious", "严重"
+
+    @property
+    def rank(self) -> int:
+        """0 for a notice, 2 for serious."""
+        return list(Severity).index(self)
+
+
+class FindingState(Term):
+    """Where a finding stands."""
+
+    OPEN = "open", "待处理"
+    CONFIRMED = "confirmed", "已确认"
+    DISMISSED = "dismissed", "已排除"
+    RECTIFIED = "rectified", "已整改"
+    SUPERSEDED = "superseded", "已被取代"
+
+
+class CaseState(Term):
+    """Where the review of one space stands."""
+
+    QUEUED = "queued", "待领取"
+    LEASED = "leased", "审核中"
+    FIRST_DECISION = "first_decision", "一审完成"
+    AGREED = "agreed", "意见一致"
+    DISPUTED = "disputed", "意见分歧"
+    ADJUDICATED = "adjudicated", "已终审"
+    DECIDED = "decided", "已办结"
+    APPEALED = "appealed", "申诉中"
+    UPHELD = "upheld", "维持原判"
+    OVERTURNED = "overturned", "撤销原判"
+
+
+class VerdictState(Term):
+    """What the ranking is told about a space."""
+
+    ELIGIBLE = "eligible", "合格"
+    PENDING = "pending", "待复核"
+    REJECTED = "rejected", "不予推荐"
+    UNDETERMINED = "undetermined", "无法判定"
+    STALE = "stale", "已过期"
+
+
+class Action(Term):
+    """What a person decides on a finding or on a whole space."""
+
+    CONFIRM = "confirm", "确认"
+    DISMISS = "dismiss", "排除"
+    UNDO = "undo", "撤销"
+
+
+class Part(Term):
+    """The part of a space in which something was found."""
+
+    PAGE = "page", "网页"
+    ATTACHMENT = "attachment", "附件"
+    IMAGE = "image", "图片"
+    LINK = "link", "链接"
+
+
+class CoverageKind(Term):
+    """What the coverage ledger counts."""
+
+    PAGE = "page", "网页"
+    RESOURCE = "resource", "资源"
+    IMAGE = "image", "图片"
+    FRAME = "frame", "内嵌页"
+    BLOCK = "block", "文本块"
+
+
+class NotScreened(Term):
+    """Why something that was found was not screened."""
+
+    NOT_OPEN = "not_open", "未开放,无法取得"
+    OFFSITE = "offsite", "在站外,未取"
+    NOT_CAPTURED = "not_captured", "未能取得"
+    BUDGET = "budget", "超出抓取预算"
+    UNSUPPORTED = "unsupported", "格式暂不支持"
+    TOO_LARGE = "too_large", "文件过大"
+    ENCRYPTED = "encrypted", "文件加密"
+    UNREADABLE = "unreadable", "文件损坏或无法解析"
+    TIMEOUT = "timeout", "解析超时"
+    NO_TEXT_LAYER = "no_text_layer", "没有文字层(扫描件)"
+    PICTURE_TEXT = "picture_text", "图片中的文字未识别"
+    AUDIO_VIDEO = "audio_video", "音视频内容未识别"
+    DECORATION = "decoration", "装饰性小图"
+
+
+class ResourceKind(Term):
+    """What sort of file a resource is, by its content where that is known."""
+
+    DOC = "doc", "Word 文档(旧)"
+    DOCX = "docx", "Word 文档"
+    PPT = "ppt", "演示文稿(旧)"
+    PPTX = "pptx", "演示文稿"
+    XLS = "xls", "电子表格(旧)"
+    XLSX = "xlsx", "电子表格"
+    PDF = "pdf", "PDF"
+    TXT = "txt", "纯文本"
+    HTML = "html", "网页"
+    IMAGE = "image", "图片"
+    AUDIO = "audio", "音频"
+    VIDEO = "video", "视频"
+    ARCHIVE = "archive", "压缩包"
+    OTHER = "other", "其他"
+
+
+class PageKind(Term):
+    """What a page of a space is for, as the site profile reads it."""
+
+    HOME = "home", "主页"
+    LIST = "list", "列表"
+    ARTICLE = "article", "文章"
+    RESOURCE = "resource", "资源"
+    ALBUM = "album", "相册"
+    BOARD = "board", "留言板"
+    OTHER = "other", "其他"
+
+
+class SchoolKind(Term):
+    """Where a school stands, for the rural policy (column 学校类别)."""
+
+    URBAN = "urban", "城区"
+    TOWN = "town", "镇区"
+    RURAL = "rural", "乡村"
+    REMOTE = "remote", "偏远"
+
+
+class Role(Term):
+    """What a user may do."""
+
+    TEACHER = "teacher", "教师"
+    SCHOOL_AUDITOR = "school_auditor", "学校审核员"
+    COUNTY_AUDITOR = "county_auditor", "县区审核员"
+    CITY_STAFF = "city_staff", "市级工作人员"
+    RANKING_CLIENT = "ranking_client", "排名程序"
+    ADMINISTRATOR = "administrator", "管理员"
+
+
+class FeedEvent(Term):
+    """What a row of the verdict feed announces."""
+
+    ISSUED = "verdict.issued", "发布结论"
+    STALED = "verdict.staled", "结论过期"
+    OVERTURNED = "verdict.overturned", "结论被撤销"
+    WITHDRAWN = "space.withdrawn", "撤回提名"
+
+
+class RankingStage(Term):
+    """The two stages of selection."""
+
+    COUNTY = "county", "县级推荐"
+    CITY = "city", "市级评审"
