@@ -1,0 +1,235 @@
+"""The snapshot manifest: what one visit to one space found, as frozen records.
+
+The crawler writes it into the WACZ as ``manifest.json``; everything downstream reads it from
+there. A field is added, never renamed; ``schema_version`` rises when a meaning changes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from models.vocabulary import Openness, Outcome, PageKind, ResourceKind, Visibility
+
+MANIFEST_NAME = "manifest.json"
+SCHEMA_VERSION = 1
+
+
+class Record(BaseModel):
+    """A frozen record; unknown fields of a newer writer are kept out, not an error."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Box(Record):
+    """A rectangle on the page's full screenshot, in CSS pixels from its upper left corner."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+class Line(Box):
+    """One line that a text block takes on the screen; it shows the characters ``[start, end)``."""
+
+    start: int
+    end: int
+
+
+class TextBlock(Record):
+    """A run of visible text with the lines it takes on the screen."""
+
+    text: str
+    #: ``text``, ``title``, ``alt`` (a picture's description), ``value`` (a field's), ``link`` (a hidden link).
+    role: Literal["text", "title", "alt", "value", "link"] = "text"
+    #: CSS-like path of the element, for people; never used to find the text again.
+    locator: str = ""
+    #: Address of the frame, when it is not the page itself.
+    frame: str | None = None
+    lines: tuple[Line, ...] = ()
+    #: True when the profile says that this changes with every visit (counters, clocks).
+    volatile: bool = False
+
+    def boxes(self, start: int, end: int) -> list[Box]:
+        """The boxes that the characters ``[start, end)`` take, a part of a line by proportion."""
+        found = []
+        for line in self.lines:
+            first, last = max(start, line.start), min(end, line.end)
+            if first >= last:
+                continue
+            per_character = line.width / (line.end - line.start)
+            x = line.x + (first - line.start) * per_character
+            width = (last - first) * per_character
+            found.append(Box(x=x, y=line.y, width=width, height=line.height))
+        return found
+
+
+class PlainFetch(Record):
+    """The same address fetched without a browser, as the second witness of an attempt."""
+
+    outcome: Outcome
+    status: int | None = None
+    final_url: str | None = None
+    content_type: str | None = None
+    sha256: str | None = None
+
+
+class Attempt(Record):
+    """One try at one address with a fresh browser context."""
+
+    number: int
+    started_at: datetime
+    outcome: Outcome
+    status: int | None = None
+    final_url: str | None = None
+    #: What was seen, in words an officer can check: the sign, the address, the error.
+    evidence: str = ""
+    plain: PlainFetch | None = None
+
+
+class Reason(Record):
+    """Why something was measured as it was: a code and the evidence for it."""
+
+    code: str
+    evidence: str
+
+
+class PageCapture(Record):
+    """One page of the space."""
+
+    url: str
+    final_url: str | None = None
+    kind: PageKind = PageKind.OTHER
+    title: str = ""
+    visibility: Visibility
+    outcome: Outcome
+    evidence: str = ""
+    #: What the platform itself says about who may see it, where it says so.
+    declared: Visibility | None = None
+    attempts: tuple[Attempt, ...] = ()
+    status: int | None = None
+    blocks: int = 0
+    images: tuple[str, ...] = ()
+    #: SHA-256 of the page's lasting text (volatile blocks left out).
+    text_sha256: str | None = None
+    #: Whether a screenshot, the text blocks and the DOM are in the WARC.
+    captured: bool = False
+    #: How many further subresources the page asked for and what became of those that failed.
+    requests: int = 0
+    #: The screenshot covers the page down to this many CSS pixels; None = all of it.
+    screenshot_cut_at: int | None = None
+
+
+class ResourceCapture(Record):
+    """One file that the space offers, fetched anonymously without a browser."""
+
+    url: str
+    found_on: str
+    name: str = ""
+    kind: ResourceKind = ResourceKind.OTHER
+    openness: Openness
+    #: How the openness shows, in words an officer can check.
+    evidence: str = ""
+    status: int | None = None
+    content_type: str | None = None
+    bytes: int | None = None
+    sha256: str | None = None
+    truncated: bool = False
+    attempts: tuple[Attempt, ...] = ()
+
+
+class ImageCapture(Record):
+    """One picture shown on a page."""
+
+    url: str
+    found_on: str
+    alt: str = ""
+    width: int = 0
+    height: int = 0
+    sha256: str | None = None
+    captured: bool = False
+
+
+class NotCaptured(Record):
+    """An address that was found and not brought home, and why."""
+
+    url: str
+    found_on: str | None = None
+    reason: str
+
+
+class Canary(Record):
+    """A page known to be up, fetched before and after the visit: it shows our own outage."""
+
+    url: str
+    before: Outcome
+    after: Outcome
+
+    @property
+    def up(self) -> bool:
+        """Whether our way to the platform worked both times."""
+        return self.before is Outcome.OK and self.after is Outcome.OK
+
+
+class Versions(Record):
+    """What did the work, so that a later reader can tell a change of tool from a change of space."""
+
+    spaceaudit: str
+    browser: str
+    scrapy: str
+    playwright: str
+    python: str
+
+
+class Manifest(Record):
+    """All that one visit to one space found."""
+
+    schema_version: int = SCHEMA_VERSION
+    snapshot_id: str
+    crawl_id: str
+    campaign: str
+    space: str
+    url: str
+    taken_at: datetime
+    finished_at: datetime
+    visibility: Visibility
+    reasons: tuple[Reason, ...]
+    attempts: tuple[Attempt, ...]
+    canary: Canary | None = None
+    declared: Visibility | None = None
+    pages: tuple[PageCapture, ...] = ()
+    resources: tuple[ResourceCapture, ...] = ()
+    images: tuple[ImageCapture, ...] = ()
+    not_captured: tuple[NotCaptured, ...] = ()
+    #: Addresses our own guard refused, with its reason.
+    refused_by_guard: tuple[NotCaptured, ...] = ()
+    profile: str
+    profile_digest: str
+    user_agent: str
+    versions: Versions
+    content_digest: str = Field(default="")
+
+    def with_content_digest(self) -> Manifest:
+        """The same manifest with its content digest filled in."""
+        return self.model_copy(update={"content_digest": content_digest(self)})
+
+
+def content_digest(manifest: Manifest) -> str:
+    """``sha256:…`` over what the space says and offers: page texts, pictures, files, access.
+
+    Times, addresses of servers and volatile blocks are left out, so that two visits to an
+    unchanged space agree.
+    """
+    content = {
+        "visibility": manifest.visibility,
+        "pages": sorted((p.url, p.visibility, p.text_sha256 or "") for p in manifest.pages),
+        "resources": sorted((r.url, r.openness, r.sha256 or "") for r in manifest.resources),
+        "images": sorted({(i.url, i.sha256 or "") for i in manifest.images}),
+    }
+    canonical = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
