@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -54,6 +54,16 @@ def _subject(row: SQLModel) -> str:
     return f"{type(row).__tablename__}:{identity[0]}"
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One event to append: about a row (already added to the session) or a named subject."""
+
+    action: str
+    row: SQLModel | None = None
+    subject: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
 def record(  # noqa: PLR0913  (an event is who, what, when, about which row)
     session: Session,
     *,
@@ -65,22 +75,40 @@ def record(  # noqa: PLR0913  (an event is who, what, when, about which row)
     details: Mapping[str, Any] | None = None,
 ) -> AuditEvent:
     """Append one event, about a row (already added to the session) or a named subject."""
+    entry = Entry(action=action, row=row, subject=subject, details=details or {})
+    return record_many(session, [entry], actor=actor, at=at)[0]
+
+
+def record_many(
+    session: Session, entries: Sequence[Entry], *, actor: str, at: datetime
+) -> list[AuditEvent]:
+    """Append events in this order, with one look at the chain's end for all of them."""
     take_writer_lock(session)
     session.flush()
     last = session.exec(select(AuditEvent).order_by(col(AuditEvent.seq).desc()).limit(1)).first()
+    previous = last.digest if last else GENESIS
+    events = []
+    for entry in entries:
+        events.append(_link(entry, actor=actor, at=at, previous=previous))
+        previous = events[-1].digest
+    session.add_all(events)
+    session.flush()
+    return events
+
+
+def _link(entry: Entry, *, actor: str, at: datetime, previous: str) -> AuditEvent:
+    row = entry.row
     event = AuditEvent(
         at=at,
         actor=actor,
-        action=action,
-        subject=_subject(row) if row is not None else subject,
+        action=entry.action,
+        subject=_subject(row) if row is not None else entry.subject,
         subject_digest=row_digest(row) if row is not None else None,
-        details=dict(details or {}),
-        previous=last.digest if last else GENESIS,
+        details=dict(entry.details),
+        previous=previous,
         digest="",
     )
     event.digest = _link_digest(event)
-    session.add(event)
-    session.flush()
     return event
 
 
