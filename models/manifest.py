@@ -13,9 +13,17 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from models.vocabulary import Openness, Outcome, PageKind, ResourceKind, Visibility
+from models.vocabulary import (
+    NotScreened,
+    Openness,
+    Outcome,
+    PageKind,
+    ResourceKind,
+    Visibility,
+)
 
-MANIFEST_NAME = "manifest.json"
+#: Its place in the WACZ: in a folder, since the reference validator looks for listed files there.
+MANIFEST_NAME = "spaceaudit/manifest.json"
 SCHEMA_VERSION = 1
 
 
@@ -119,8 +127,12 @@ class PageCapture(Record):
     text_sha256: str | None = None
     #: Whether a screenshot, the text blocks and the DOM are in the WARC.
     captured: bool = False
-    #: How many further subresources the page asked for and what became of those that failed.
+    #: How many answers the page asked for.
     requests: int = 0
+    #: Frames whose text could not be read.
+    frames_unread: tuple[str, ...] = ()
+    #: True when an endless page was cut off after the steps of scrolling we allow.
+    more_below: bool = False
     #: The screenshot covers the page down to this many CSS pixels; None = all of it.
     screenshot_cut_at: int | None = None
 
@@ -160,7 +172,8 @@ class NotCaptured(Record):
 
     url: str
     found_on: str | None = None
-    reason: str
+    reason: NotScreened
+    detail: str = ""
 
 
 class Canary(Record):

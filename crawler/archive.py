@@ -1,0 +1,149 @@
+"""The WARC side of a snapshot: one file of records for one visit, written as the visit goes on.
+
+Bodies are kept decoded, as the browser and Scrapy hand them over; the original encodings stay in
+``x-orig-*`` headers, so that every reader can check the payload digests.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from warcio.exceptions import ArchiveLoadFailed
+from warcio.recordloader import ArcWarcRecord
+from warcio.statusandheaders import StatusAndHeaders
+from warcio.warcwriter import WARCWriter
+
+Headers = Iterable[tuple[str, str]]
+
+#: Headers that describe the transfer, not the stored bytes.
+TRANSFER_HEADERS = frozenset({"content-encoding", "transfer-encoding", "content-length"})
+
+#: What reading a broken WARC file may raise.
+ARCHIVE_ERRORS = (ArchiveLoadFailed, EOFError)
+
+REASONS: Mapping[int, str] = {200: "OK", 301: "Moved Permanently", 302: "Found", 404: "Not Found"}
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request and what came back, from the browser or from a plain fetch."""
+
+    url: str
+    method: str
+    request_headers: tuple[tuple[str, str], ...]
+    status: int
+    response_headers: tuple[tuple[str, str], ...]
+    body: bytes
+    at: datetime
+    address: str | None = None
+    truncated: str | None = None
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the body, in hex."""
+        return hashlib.sha256(self.body).hexdigest()
+
+
+def warc_date(moment: datetime) -> str:
+    """A moment as WARC writes it."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class Archive:
+    """Writes the records of one visit into one gzipped WARC file."""
+
+    def __init__(self, path: Path, info: Mapping[str, str]) -> None:
+        """Start the file with its ``warcinfo`` record."""
+        self._path = path
+        self._stream = path.open("wb")
+        self._writer = WARCWriter(self._stream, gzip=True, warc_version="1.1")
+        self._written: set[tuple[str, int, str]] = set()
+        self._sha256: dict[str, str] = {}
+        record = self._writer.create_warcinfo_record(path.name, dict(info))
+        self._writer.write_record(record)
+
+    def write(self, exchange: Exchange) -> None:
+        """Write the response and its request; the same answer of the same address only once."""
+        key = (exchange.url, exchange.status, exchange.sha256)
+        if exchange.status == 200:
+            self._sha256[exchange.url] = exchange.sha256
+        if key in self._written:
+            return
+        self._written.add(key)
+        response = self._response(exchange)
+        request = self._request(exchange)
+        self._writer.write_request_response_pair(request, response)
+
+    def sha256_of(self, url: str) -> str | None:
+        """The digest of what an address answered, if it was captured whole."""
+        return self._sha256.get(url)
+
+    def resource(self, uri: str, body: bytes, content_type: str, at: datetime) -> None:
+        """Write a ``resource`` record: a screenshot, text blocks, page info."""
+        record = self._writer.create_warc_record(
+            uri,
+            "resource",
+            payload=BytesIO(body),
+            length=len(body),
+            warc_content_type=content_type,
+            warc_headers_dict={"WARC-Date": warc_date(at)},
+        )
+        self._writer.write_record(record)
+
+    def json(self, uri: str, value: Any, at: datetime) -> None:  # noqa: ANN401
+        """Write a ``resource`` record of JSON."""
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        self.resource(uri, text.encode(), "application/json; charset=utf-8", at)
+
+    def close(self) -> None:
+        """Finish the file."""
+        self._stream.close()
+
+    def _response(self, exchange: Exchange) -> ArcWarcRecord:
+        extra = {"WARC-Date": warc_date(exchange.at)}
+        if exchange.address:
+            extra["WARC-IP-Address"] = exchange.address
+        if exchange.truncated:
+            extra["WARC-Truncated"] = exchange.truncated
+        headers = [_stored(name, value) for name, value in exchange.response_headers]
+        headers.append(("Content-Length", str(len(exchange.body))))
+        status = f"{exchange.status} {REASONS.get(exchange.status, 'Status')}"
+        return self._writer.create_warc_record(
+            exchange.url,
+            "response",
+            payload=BytesIO(exchange.body),
+            length=len(exchange.body),
+            http_headers=StatusAndHeaders(status, headers, protocol="HTTP/1.1"),
+            warc_headers_dict=extra,
+        )
+
+    def _request(self, exchange: Exchange) -> ArcWarcRecord:
+        parts = urlsplit(exchange.url)
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        line = f"{exchange.method} {target} HTTP/1.1"
+        headers = [(n, _one_line(v)) for n, v in exchange.request_headers if not n.startswith(":")]
+        return self._writer.create_warc_record(
+            exchange.url,
+            "request",
+            payload=BytesIO(b""),
+            length=0,
+            http_headers=StatusAndHeaders(line, headers, is_http_request=True),
+            warc_headers_dict={"WARC-Date": warc_date(exchange.at)},
+        )
+
+
+def _stored(name: str, value: str) -> tuple[str, str]:
+    kept = f"x-orig-{name}" if name.lower() in TRANSFER_HEADERS else name
+    return kept, _one_line(value)
+
+
+def _one_line(value: str) -> str:
+    return " ".join(value.splitlines())

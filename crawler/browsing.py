@@ -1,0 +1,187 @@
+"""One attempt at one page with the browser: navigate, read, record, and name the outcome."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from playwright.async_api import Error as PlaywrightError
+from playwright.async_api import Page
+from scrapy import Request
+from scrapy_playwright.page import PageMethod
+
+from crawler.access import Observation
+from crawler.faults import browser_fault, denial_for
+from crawler.guard import DENIED_HEADER, Guard
+from crawler.plain import Download, denial_in
+from crawler.reading import PageReading, Traffic, read_page
+from crawler.recorder import Recorder
+from models.vocabulary import Outcome
+from rules.profile import Profile
+
+VIEWPORT = {"width": 1280, "height": 900}
+LOCALE, TIMEZONE = "zh-CN", "Asia/Shanghai"
+
+
+@dataclass(slots=True)
+class Browsed:
+    """What one attempt at a page brought."""
+
+    seen: Observation
+    reading: PageReading | None = None
+    dom: str = ""
+    requests: int = 0
+
+
+@dataclass(slots=True)
+class _Sighting:
+    """What the page method saw, from inside the download."""
+
+    reading: PageReading
+    status: int | None
+    headers: dict[str, str]
+    final_url: str
+    requests: int
+
+
+class BrowserClient:
+    """Reads pages for one visit: its own contexts, its own guard credentials."""
+
+    def __init__(  # noqa: PLR0913  (the parts of a visit that a page needs)
+        self,
+        download: Download,
+        guard: Guard,
+        job: str,
+        profile: Profile,
+        recorder: Recorder,
+        *,
+        user_agent: str,
+        page_seconds: float,
+        slots: asyncio.Semaphore,
+    ) -> None:
+        """Use Scrapy's ``download``; at most ``slots`` pages are open at once over all visits."""
+        self._download = download
+        self._guard = guard
+        self._job = job
+        self._profile = profile
+        self._recorder = recorder
+        self._user_agent = user_agent
+        self._page_seconds = page_seconds
+        self._slots = slots
+        self._pages: set[Page] = set()
+        self.version = ""
+
+    async def get(self, url: str, attempt: int) -> Browsed:
+        """Read a page in the attempt's own context; never raises for a bad page."""
+        sightings: list[_Sighting] = []
+        request = self._request(url, attempt, sightings)
+        async with self._slots:
+            try:
+                response = await self._download(request)
+            except Exception as error:  # noqa: BLE001  (named by the table, the rest is a crash)
+                return Browsed(self._failed(url, error))
+        if not sightings:
+            detail = "页面没有经过读取步骤"
+            return Browsed(Observation(url, failure=Outcome.CRASH, detail=detail))
+        sighting = sightings[-1]
+        return Browsed(
+            self._observation(url, sighting), sighting.reading, response.text, sighting.requests
+        )
+
+    async def close(self) -> None:
+        """Close the visit's contexts."""
+        for context in {page.context for page in self._pages}:
+            try:
+                await context.close()
+            except PlaywrightError:
+                # The browser has gone already, and its contexts with it.
+                continue
+        self._pages.clear()
+
+    def _request(self, url: str, attempt: int, sightings: list[_Sighting]) -> Request:
+        async def prepare(page: Page, request: Request) -> None:
+            self._recorder.attach(page)
+            self._pages.add(page)
+            browser = page.context.browser
+            self.version = browser.version if browser else ""
+            request.meta["traffic"] = Traffic(page)
+
+        async def read(page: Page) -> None:
+            # A hook that failed is only logged upstream: without it there is no evidence.
+            traffic = request.meta["traffic"]
+            sightings.append(await self._read(page, traffic))
+
+        username, password = self._guard.credentials(self._job)
+        request = Request(
+            url,
+            dont_filter=True,
+            meta={
+                "guard_job": self._job,
+                "handle_httpstatus_all": True,
+                "dont_redirect": True,
+                "page_seconds": self._page_seconds,
+                "playwright": True,
+                "playwright_context": f"{self._job}#{attempt}",
+                "playwright_context_kwargs": {
+                    "viewport": VIEWPORT,
+                    "locale": LOCALE,
+                    "timezone_id": TIMEZONE,
+                    "user_agent": self._user_agent,
+                    "service_workers": "block",
+                    "accept_downloads": True,
+                    "proxy": {
+                        "server": self._guard.address,
+                        "username": username,
+                        "password": password,
+                    },
+                },
+                "playwright_page_init_callback": prepare,
+                "playwright_page_methods": {"read": PageMethod(read)},
+            },
+        )
+        return request
+
+    async def _read(self, page: Page, traffic: Traffic) -> _Sighting:
+        reading = await read_page(page, self._profile, traffic)
+        await self._recorder.settle(page)
+        response = self._recorder.main_response(page)
+        sighting = _Sighting(
+            reading=reading,
+            status=response.status if response else None,
+            headers=dict(response.headers) if response else {},
+            final_url=page.url,
+            requests=self._recorder.finish(page),
+        )
+        for popup in [other for other in page.context.pages if other not in self._pages]:
+            await popup.close()
+        return sighting
+
+    def _observation(self, url: str, sighting: _Sighting) -> Observation:
+        denied = denial_in(sighting.headers)
+        if denied is not None:
+            return Observation(url, failure=denied.outcome, detail=denied.label)
+        reading = sighting.reading
+        return Observation(
+            requested=url,
+            final_url=sighting.final_url,
+            status=sighting.status,
+            headers=sighting.headers,
+            text=reading.text,
+            images=len(reading.images),
+            shown=reading.shown,
+            password_field=reading.password_field,
+        )
+
+    def _failed(self, url: str, error: Exception) -> Observation:
+        denied = denial_for(url, self._guard.events(self._job))
+        if denied is not None:
+            return Observation(url, failure=denied.outcome, detail=denied.label)
+        detail = (
+            f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error) else ''}"
+        )
+        return Observation(url, failure=browser_fault(error), detail=detail)
+
+
+def is_denial(headers: dict[str, str]) -> bool:
+    """Whether an answer is our guard's own and not the site's."""
+    return DENIED_HEADER in headers

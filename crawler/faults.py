@@ -1,0 +1,55 @@
+"""What went wrong when there was no answer: errors of the browser named in the closed vocabulary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from playwright.async_api import Error as PlaywrightError
+from playwright.async_api import TimeoutError as PlaywrightTimeout
+
+from crawler.addresses import Denial
+from crawler.guard import GuardEvent
+from models.vocabulary import Outcome
+
+#: Chromium's network errors, by a part of their names.
+NET_ERRORS: tuple[tuple[str, Outcome], ...] = (
+    ("ERR_NAME_NOT_RESOLVED", Outcome.DNS),
+    ("ERR_TOO_MANY_REDIRECTS", Outcome.REDIRECT_LOOP),
+    ("ERR_CERT_", Outcome.TLS),
+    ("ERR_SSL_", Outcome.TLS),
+    ("ERR_BAD_SSL", Outcome.TLS),
+    ("ERR_TIMED_OUT", Outcome.TIMEOUT),
+    ("ERR_CONNECTION_TIMED_OUT", Outcome.TIMEOUT),
+    ("ERR_EMPTY_RESPONSE", Outcome.CONNECT),
+    ("ERR_CONTENT_LENGTH_MISMATCH", Outcome.TRUNCATED),
+    ("ERR_INCOMPLETE_CHUNKED", Outcome.TRUNCATED),
+    ("ERR_CONTENT_DECODING", Outcome.TRUNCATED),
+    ("ERR_CONNECTION", Outcome.CONNECT),
+    ("ERR_TUNNEL_CONNECTION_FAILED", Outcome.CONNECT),
+    ("ERR_PROXY", Outcome.CRASH),
+    ("ERR_ABORTED", Outcome.NO_RESPONSE),
+)
+
+
+def browser_fault(error: Exception) -> Outcome:
+    """The outcome that an error of the browser stands for; what is not known is our own crash."""
+    if isinstance(error, TimeoutError | PlaywrightTimeout):
+        return Outcome.TIMEOUT
+    if isinstance(error, PlaywrightError):
+        for name, outcome in NET_ERRORS:
+            if name in error.message:
+                return outcome
+    return Outcome.CRASH
+
+
+def denial_for(url: str, events: Sequence[GuardEvent]) -> Denial | None:
+    """The guard's latest denial on the way to an address's host, if there is one.
+
+    An encrypted connection hides the guard's answer from the browser, so its own log is asked.
+    """
+    host = urlsplit(url).hostname
+    for event in reversed(events):
+        if event.denial is not None and event.host == host:
+            return event.denial
+    return None

@@ -1,0 +1,56 @@
+"""Scrapy's side of the two ways out: the browser with a limit on the whole page, and the guard.
+
+Nothing here may be bypassed: every request, browser or plain, leaves through the egress guard.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from playwright.async_api import Page
+from scrapy import Request, Spider
+from scrapy.crawler import Crawler
+from scrapy.exceptions import IgnoreRequest, NotConfigured
+from scrapy.http import Response
+from scrapy_playwright.handler import ScrapyPlaywrightDownloadHandler
+
+from crawler.guard import Guard
+
+
+class EvidenceHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]
+    """scrapy-playwright with one time-out over navigation, reading and screenshot together.
+
+    Only navigation has a limit of its own upstream; a page that blocks a later evaluation would
+    otherwise hold its place for ever.
+    """
+
+    async def _download_request_with_page(
+        self, request: Request, page: Page, spider: Spider
+    ) -> Response:
+        async with asyncio.timeout(request.meta.get("page_seconds")):
+            response: Response = await super()._download_request_with_page(request, page, spider)
+            return response
+
+
+class GuardMiddleware:
+    """Sends every plain request through the guard, with the credentials of its visit."""
+
+    def __init__(self, guard: Guard) -> None:
+        """Use this guard."""
+        self._guard = guard
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> GuardMiddleware:
+        """Take the guard that the spider holds; without one nothing may go out."""
+        guard = getattr(crawler.spider, "guard", None)
+        if not isinstance(guard, Guard):
+            raise NotConfigured("no egress guard: nothing may go out")
+        return cls(guard)
+
+    def process_request(self, request: Request) -> None:
+        """Set the proxy; a request of no visit is refused."""
+        job = request.meta.get("guard_job")
+        if job is None:
+            raise IgnoreRequest(f"{request} belongs to no visit")
+        if not request.meta.get("playwright"):
+            request.meta["proxy"] = self._guard.proxy_url(job)

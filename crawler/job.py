@@ -1,0 +1,110 @@
+"""A crawl process: ``python -m crawler.job ORDER.json``.
+
+Scrapy's reactor cannot be started twice, so every crawl is a process of its own. It tells what
+happens as JSON lines on standard output, logs to ``crawl.log`` in the order's directory, and ends
+0 when all spaces were visited, 1 when a visit failed, 3 when the environment lacks something.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from scrapy.crawler import AsyncCrawlerProcess
+
+from crawler.browser import Browser, BrowserError, find_browser, launch_options
+from crawler.signing import SigningKeyError, load_signer
+from crawler.spider import SpaceSpider
+from crawler.store import SnapshotStore, StoreError
+from crawler.task import CrawlOrder
+
+#: Chromium's major version that we name to sites; a site that sniffs wants one it knows.
+USER_AGENT = (
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/140.0.0.0 Safari/537.36 spaceaudit/{version}{contact}"
+)
+
+
+def settings(order: CrawlOrder, browser: Browser, user_agent: str) -> dict[str, Any]:
+    """Scrapy's settings for an order: its unsafe defaults off, our two ways out on."""
+    limits = order.limits
+    handler = "crawler.handler.EvidenceHandler"
+    return {
+        "TWISTED_REACTOR": "twisted.internet.asyncioreactor.AsyncioSelectorReactor",
+        "DOWNLOAD_HANDLERS": {
+            "http": handler,
+            "https": handler,
+            "file": None,
+            "data": None,
+            "ftp": None,
+            "s3": None,
+        },
+        "DOWNLOADER_MIDDLEWARES": {"crawler.handler.GuardMiddleware": 740},
+        "ITEM_PIPELINES": {"crawler.spider.SealPipeline": 100},
+        "USER_AGENT": user_agent,
+        "PLAYWRIGHT_PROCESS_REQUEST_HEADERS": None,
+        "PLAYWRIGHT_LAUNCH_OPTIONS": dict(launch_options(browser)),
+        "PLAYWRIGHT_MAX_PAGES_PER_CONTEXT": limits.concurrency,
+        "PLAYWRIGHT_DEFAULT_NAVIGATION_TIMEOUT": limits.page_seconds * 1000,
+        "CONCURRENT_REQUESTS": 2 * limits.concurrency,
+        "CONCURRENT_REQUESTS_PER_DOMAIN": limits.site_concurrency,
+        "DOWNLOAD_TIMEOUT": limits.fetch_seconds,
+        "DOWNLOAD_MAXSIZE": limits.max_file_bytes,
+        "DOWNLOAD_WARNSIZE": 0,
+        "DOWNLOAD_VERIFY_CERTIFICATES": True,
+        "COOKIES_ENABLED": False,
+        "REDIRECT_ENABLED": False,
+        "RETRY_ENABLED": False,
+        "HTTPCACHE_ENABLED": False,
+        "ROBOTSTXT_OBEY": False,
+        "TELNETCONSOLE_ENABLED": False,
+        "REMOTE_CONTROL_ENABLED": False,
+        "LOG_FILE": str(order.directory / "crawl.log"),
+        "LOG_LEVEL": "INFO",
+    }
+
+
+def tell(event: str, details: dict[str, str]) -> None:
+    """Tell the parent process what happened, as one line of JSON."""
+    print(json.dumps({"event": event, **details}, ensure_ascii=False), flush=True)  # noqa: T201
+
+
+def crawl(order: CrawlOrder) -> int:
+    """Carry out an order; returns the process's exit code."""
+    order.receipts.mkdir(parents=True, exist_ok=True)
+    # What cannot work is found out before a browser starts.
+    browser = find_browser(order.browser)
+    load_signer(order.key)
+    SnapshotStore(order.store)
+    contact = f" (+{order.contact})" if order.contact else ""
+    user_agent = USER_AGENT.format(version=version("spaceaudit"), contact=contact)
+    failed: list[str] = []
+
+    def tell_and_count(event: str, details: dict[str, str]) -> None:
+        if event == "failed":
+            failed.append(details["space"])
+        tell(event, details)
+
+    process = AsyncCrawlerProcess(settings(order, browser, user_agent))
+    process.crawl(SpaceSpider, order=order, user_agent=user_agent, tell=tell_and_count)
+    process.start()
+    logging.getLogger(__name__).info("visits failed: %s", failed)
+    return 1 if failed else 0
+
+
+def main(arguments: list[str]) -> int:
+    """Read the order and carry it out."""
+    order = CrawlOrder.model_validate_json(Path(arguments[0]).read_text(encoding="utf-8"))
+    try:
+        return crawl(order)
+    except (BrowserError, SigningKeyError, StoreError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 3
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

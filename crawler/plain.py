@@ -1,0 +1,165 @@
+"""Plain fetches: an address read without a browser, through the guard, every hop recorded."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from urllib.parse import urljoin, urlsplit
+
+from scrapy import Request
+from scrapy.exceptions import (
+    CannotResolveHostError,
+    DownloadCancelledError,
+    DownloadConnectionRefusedError,
+    DownloadFailedError,
+    DownloadTimeoutError,
+    IgnoreRequest,
+    ResponseDataLossError,
+    UnsupportedURLSchemeError,
+)
+from scrapy.http import Response
+
+from crawler.access import Observation
+from crawler.addresses import Denial
+from crawler.archive import Archive, Exchange
+from crawler.guard import DENIED_HEADER
+from crawler.recorder import REDIRECTS
+from models.vocabulary import Outcome
+
+MOST_HOPS = 10
+
+#: What an error of the download says; the rest counts as our own fault.
+ERROR_OUTCOMES: tuple[tuple[type[Exception], Outcome], ...] = (
+    (DownloadTimeoutError, Outcome.TIMEOUT),
+    (asyncio.TimeoutError, Outcome.TIMEOUT),
+    (CannotResolveHostError, Outcome.DNS),
+    (DownloadConnectionRefusedError, Outcome.CONNECT),
+    (DownloadCancelledError, Outcome.TOO_LARGE),
+    (ResponseDataLossError, Outcome.TRUNCATED),
+    (UnsupportedURLSchemeError, Outcome.GUARD_DENIED),
+    (DownloadFailedError, Outcome.CONNECT),
+    (IgnoreRequest, Outcome.GUARD_DENIED),
+)
+
+Download = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What came of one plain fetch, after its redirects."""
+
+    requested: str
+    final_url: str | None = None
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    failure: Outcome | None = None
+    detail: str = ""
+
+    def observation(self) -> Observation:
+        """As the access rules want it."""
+        return Observation(
+            requested=self.requested,
+            final_url=self.final_url,
+            status=self.status,
+            headers=self.headers,
+            failure=self.failure,
+            detail=self.detail,
+        )
+
+
+class PlainClient:
+    """Fetches for one visit; every request carries the visit's credentials to the guard."""
+
+    def __init__(self, download: Download, job: str, archive: Archive) -> None:
+        """Fetch with Scrapy's ``download`` for guard job ``job``, recording into ``archive``."""
+        self._download = download
+        self._job = job
+        self._archive = archive
+
+    async def get(self, url: str, *, referer: str | None = None) -> Fetched:
+        """Fetch an address anonymously and follow its redirects; never raises for a bad answer."""
+        target = url
+        for _ in range(MOST_HOPS):
+            headers = {"Accept-Encoding": "identity"}
+            if referer:
+                headers["Referer"] = referer
+            request = Request(
+                target,
+                headers=headers,
+                dont_filter=True,
+                meta={"guard_job": self._job, "dont_redirect": True, "handle_httpstatus_all": True},
+            )
+            try:
+                response = await self._download(request)
+            except Exception as error:  # noqa: BLE001  (named by the table, the rest is a crash)
+                return Fetched(url, target, failure=outcome_of(error), detail=_first_line(error))
+            denied = denial_in(header_map(response))
+            if denied is not None:
+                return Fetched(url, target, failure=denied.outcome, detail=denied.label)
+            self._archive.write(_exchange(request, response))
+            location = header_map(response).get("location")
+            if response.status not in REDIRECTS or not location:
+                return Fetched(url, target, response.status, header_map(response), response.body)
+            target = urljoin(target, location)
+            if urlsplit(target).scheme not in ("http", "https"):
+                return Fetched(url, target, failure=Outcome.GUARD_DENIED, detail=f"转到 {target}")
+        return Fetched(
+            url, target, failure=Outcome.REDIRECT_LOOP, detail=f"超过 {MOST_HOPS} 次重定向"
+        )
+
+
+def outcome_of(error: Exception) -> Outcome:
+    """The outcome that an error of a download stands for."""
+    for kind, outcome in ERROR_OUTCOMES:
+        if isinstance(error, kind):
+            return outcome
+    return Outcome.CRASH
+
+
+def denial_in(headers: Mapping[str, str]) -> Denial | None:
+    """Our own guard's refusal in an answer's headers (sites cannot forge it: the guard strips it)."""
+    value = headers.get(DENIED_HEADER)
+    if value is None:
+        return None
+    return next((denial for denial in Denial if denial.value == value), Denial.BAD_REQUEST)
+
+
+def header_map(response: Response) -> dict[str, str]:
+    """An answer's headers by lower-case name, the last of a repeated one."""
+    found: dict[str, str] = {}
+    for name, values in response.headers.items():
+        found[name.decode("latin-1").lower()] = values[-1].decode("latin-1") if values else ""
+    return found
+
+
+def _exchange(request: Request, response: Response) -> Exchange:
+    pairs = [
+        (name.decode("latin-1"), value.decode("latin-1"))
+        for name, values in response.headers.items()
+        for value in values
+    ]
+    asked = [
+        (name.decode("latin-1"), value.decode("latin-1"))
+        for name, values in request.headers.items()
+        for value in values
+        if name.lower() != b"proxy-authorization"
+    ]
+    asked.insert(0, ("Host", urlsplit(response.url).netloc))
+    return Exchange(
+        url=response.url,
+        method=request.method,
+        request_headers=tuple(asked),
+        status=response.status,
+        response_headers=tuple(pairs),
+        body=response.body,
+        at=datetime.now(UTC),
+        address=str(response.ip_address) if response.ip_address else None,
+    )
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__

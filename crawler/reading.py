@@ -1,0 +1,242 @@
+"""Reads a rendered page: waits until it is there, scrolls it out, takes its text, links and picture.
+
+Runs inside the browser's page through Playwright. What comes back is plain records; nothing here
+judges what was read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+from typing import Any
+
+from playwright.async_api import Error as PlaywrightError
+from playwright.async_api import Frame, Page
+from playwright.async_api import TimeoutError as PlaywrightTimeout
+
+from models.manifest import Line, TextBlock
+from rules.profile import Profile
+
+SCRIPT = (resources.files(__package__) / "reading.js").read_text(encoding="utf-8")
+
+#: A page is quiet when nothing was asked for during this long, in seconds; measured on script-built
+#: pages, where a chain of two calls leaves gaps of up to 0.2 s.
+QUIET_SECONDS = 0.4
+#: A page that never falls quiet (a poll, a stream) is read after this long, in seconds.
+QUIET_LIMIT = 6.0
+#: Waiting for the profile's own sign that the page is ready, in milliseconds.
+READY_MILLISECONDS = 8000
+#: Steps of scrolling or of "load more" after which an endless page is cut off.
+SCROLL_STEPS = 12
+SCROLL_PAUSE = 0.15
+#: Height of the screenshot in CSS pixels at most: above, Chromium's memory rises steeply.
+SCREENSHOT_HEIGHT = 12_000
+SCREENSHOT_QUALITY = 70
+
+
+@dataclass(frozen=True, slots=True)
+class FoundLink:
+    """An address on a page; ``file`` when the page marks it as something to download."""
+
+    url: str
+    text: str = ""
+    hidden: bool = False
+    file: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FoundImage:
+    """A picture shown on a page, with its natural size."""
+
+    url: str
+    alt: str
+    width: int
+    height: int
+
+
+@dataclass(slots=True)
+class PageReading:
+    """All that was read of one rendered page, its frames included."""
+
+    url: str = ""
+    title: str = ""
+    blocks: list[TextBlock] = field(default_factory=list)
+    links: list[FoundLink] = field(default_factory=list)
+    images: list[FoundImage] = field(default_factory=list)
+    frames_unread: list[str] = field(default_factory=list)
+    password_field: bool = False
+    shown: frozenset[str] = frozenset()
+    declared: str | None = None
+    price: str | None = None
+    screenshot: bytes | None = None
+    cut_at: int | None = None
+    more_below: bool = False
+
+    @property
+    def text(self) -> str:
+        """The visible text, one block a line."""
+        return "\n".join(block.text for block in self.blocks if block.role != "link")
+
+
+class Traffic:
+    """Counts a page's requests in flight, to know when it has fallen quiet."""
+
+    def __init__(self, page: Page) -> None:
+        """Listen to a page from now on."""
+        self._open = 0
+        self._changed = asyncio.get_running_loop().time()
+        page.on("request", lambda _: self._count(1))
+        page.on("requestfinished", lambda _: self._count(-1))
+        page.on("requestfailed", lambda _: self._count(-1))
+
+    def _count(self, step: int) -> None:
+        self._open = max(0, self._open + step)
+        self._changed = asyncio.get_running_loop().time()
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is in flight right now."""
+        return self._open > 0
+
+    async def quiet(self, limit: float = QUIET_LIMIT) -> None:
+        """Wait until nothing is in flight for a while, or the limit is over."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + limit
+        while loop.time() < end:
+            if self._open == 0 and loop.time() - self._changed >= QUIET_SECONDS:
+                return
+            await asyncio.sleep(0.05)
+
+
+async def read_page(page: Page, profile: Profile, traffic: Traffic) -> PageReading:
+    """Read a page that has been navigated to: settle, scroll out, text, links, screenshot."""
+    await _settle(page, profile, traffic)
+    more_below = await _unfold(page, profile, traffic)
+    reading = await _read_frames(page, profile)
+    reading.more_below = more_below
+    reading.screenshot, reading.cut_at = await _screenshot(page)
+    return reading
+
+
+async def _settle(page: Page, profile: Profile, traffic: Traffic) -> None:
+    if profile.ready_selector:
+        try:
+            await page.wait_for_selector(
+                profile.ready_selector, state="attached", timeout=READY_MILLISECONDS
+            )
+        except PlaywrightTimeout:
+            # A refusal page need not carry the sign; what is there is read all the same.
+            await traffic.quiet()
+    else:
+        await traffic.quiet()
+
+
+async def _unfold(page: Page, profile: Profile, traffic: Traffic) -> bool:
+    """Scroll and click "load more" until nothing more comes; True if it was cut off."""
+    height = await _height(page)
+    for _ in range(SCROLL_STEPS):
+        await page.evaluate("window.scrollTo(0, document.documentElement.scrollHeight)")
+        clicked = await _click_more(page, profile)
+        await asyncio.sleep(SCROLL_PAUSE)
+        await traffic.quiet(limit=2.0 if clicked or traffic.busy else QUIET_SECONDS)
+        grown = await _height(page)
+        if grown <= height and not clicked:
+            await page.evaluate("window.scrollTo(0, 0)")
+            return False
+        height = grown
+    await page.evaluate("window.scrollTo(0, 0)")
+    return True
+
+
+async def _height(page: Page) -> int:
+    return int(await page.evaluate("document.documentElement.scrollHeight"))
+
+
+async def _click_more(page: Page, profile: Profile) -> bool:
+    for selector in profile.load_more_selectors:
+        button = page.locator(selector).first
+        if await button.is_visible() and await button.is_enabled():
+            await button.click(timeout=1000)
+            return True
+    return False
+
+
+def _options(profile: Profile) -> dict[str, Any]:
+    return {
+        "volatile": list(profile.volatile_selectors),
+        "fileSelectors": list(profile.resource_selectors),
+        "fileAttributes": list(profile.resource_attributes),
+        "selectors": [marker.selector for marker in profile.markers if marker.selector],
+        "declared": profile.declared.selector if profile.declared else None,
+        "price": profile.price.selector if profile.price else None,
+    }
+
+
+async def _read_frames(page: Page, profile: Profile) -> PageReading:
+    reading = PageReading(url=page.url)
+    for frame in page.frames:
+        main = frame is page.main_frame
+        try:
+            data = await frame.evaluate(SCRIPT, _options(profile))
+            offset = (0.0, 0.0) if main else await _offset(frame)
+        except PlaywrightError:
+            if main:
+                raise
+            reading.frames_unread.append(frame.url)
+            continue
+        _add(reading, data, offset, None if main else frame.url)
+    return reading
+
+
+async def _offset(frame: Frame) -> tuple[float, float]:
+    box = await (await frame.frame_element()).bounding_box()
+    return (box["x"], box["y"]) if box else (0.0, 0.0)
+
+
+def _add(
+    reading: PageReading,
+    data: Mapping[str, Any],
+    offset: tuple[float, float],
+    frame: str | None,
+) -> None:
+    reading.blocks += [_block(raw, offset, frame) for raw in data["blocks"]]
+    reading.links += [
+        FoundLink(raw["href"], raw["text"], raw["hidden"], raw["file"]) for raw in data["links"]
+    ]
+    reading.links += [FoundLink(raw["href"], raw["text"], file=True) for raw in data["files"]]
+    reading.images += [FoundImage(**raw) for raw in data["images"]]
+    reading.password_field = reading.password_field or data["passwordField"]
+    reading.shown |= frozenset(data["shown"])
+    if frame is None:
+        reading.title = data["title"]
+        reading.declared, reading.price = data["declared"], data["price"]
+        if data["title"].strip():
+            title = TextBlock(text=data["title"].strip(), role="title", locator="title")
+            reading.blocks.insert(0, title)
+
+
+def _block(raw: Mapping[str, Any], offset: tuple[float, float], frame: str | None) -> TextBlock:
+    lines = tuple(
+        Line(**{**line, "x": line["x"] + offset[0], "y": line["y"] + offset[1]})
+        for line in raw["lines"]
+    )
+    return TextBlock.model_validate({**raw, "lines": lines, "frame": frame})
+
+
+async def _screenshot(page: Page) -> tuple[bytes, int | None]:
+    size = await page.evaluate(
+        "({w: document.documentElement.clientWidth, h: document.documentElement.scrollHeight})"
+    )
+    cut = size["h"] > SCREENSHOT_HEIGHT
+    height = SCREENSHOT_HEIGHT if cut else max(1, size["h"])
+    picture = await page.screenshot(
+        type="jpeg",
+        quality=SCREENSHOT_QUALITY,
+        full_page=True,
+        clip={"x": 0, "y": 0, "width": max(1, size["w"]), "height": height},
+        animations="disabled",
+        caret="initial",
+    )
+    return picture, height if cut else None

@@ -1,0 +1,120 @@
+"""Records all that a browser context asks for, body and all, as it happens.
+
+A body is read the moment its response arrives: once the page has moved on the browser has
+dropped it. What could not be recorded is kept with its reason, never silent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from weakref import WeakSet
+
+from playwright.async_api import BrowserContext, Page, Request, Response
+from playwright.async_api import Error as PlaywrightError
+
+from crawler.archive import Archive, Exchange
+from models.manifest import NotCaptured
+from models.vocabulary import NotScreened
+
+#: Bodies above this stay out of the WARC (the guard's own cap is higher), in bytes.
+BODY_LIMIT = 32 * 1024 * 1024
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+class Recorder:
+    """Listens to one browser context and writes every exchange into the visit's archive."""
+
+    def __init__(self, archive: Archive, skip: Callable[[Response], bool]) -> None:
+        """Record into ``archive``; ``skip`` names answers that are not the site's (our guard's)."""
+        self._archive = archive
+        self._skip = skip
+        self._contexts: set[BrowserContext] = set()
+        self._tasks: dict[asyncio.Task[None], Page | None] = {}
+        self._main: dict[Page, Response] = {}
+        self._requests: dict[Page, int] = {}
+        self._read: WeakSet[Page] = WeakSet()
+        self.not_captured: list[NotCaptured] = []
+
+    def attach(self, page: Page) -> None:
+        """Listen to the page's context, once."""
+        if page.context in self._contexts:
+            return
+        self._contexts.add(page.context)
+        page.context.on("response", self._on_response)
+        page.context.on("requestfailed", self._on_failed)
+
+    def main_response(self, page: Page) -> Response | None:
+        """The last answer to a navigation of the page's main frame."""
+        return self._main.get(page)
+
+    async def settle(self, page: Page, limit: float = 10.0) -> None:
+        """Wait until the bodies the page asked for have been written, or the limit is over."""
+        waiting = [task for task, owner in self._tasks.items() if owner is page]
+        if waiting:
+            await asyncio.wait(waiting, timeout=limit)
+
+    def finish(self, page: Page) -> int:
+        """The page has been read: forget it; returns how many answers it had asked for."""
+        self._read.add(page)
+        self._main.pop(page, None)
+        return self._requests.pop(page, 0)
+
+    def _on_response(self, response: Response) -> None:
+        page = _page_of(response.request)
+        if page is not None:
+            self._requests[page] = self._requests.get(page, 0) + 1
+            request = response.request
+            if request.is_navigation_request() and request.frame is page.main_frame:
+                self._main[page] = response
+        if self._skip(response):
+            return
+        task = asyncio.get_running_loop().create_task(self._write(response, page))
+        self._tasks[task] = page
+        task.add_done_callback(lambda done: self._tasks.pop(done, None))
+
+    def _on_failed(self, request: Request) -> None:
+        page = _page_of(request)
+        if page in self._read:
+            # What the closing of a page cuts off was not part of what was read.
+            return
+        self._miss(request.url, page, request.failure or "failed")
+
+    def _miss(self, url: str, page: Page | None, reason: str) -> None:
+        found_on = page.url if page is not None else None
+        self.not_captured.append(
+            NotCaptured(url=url, found_on=found_on, reason=NotScreened.NOT_CAPTURED, detail=reason)
+        )
+
+    async def _write(self, response: Response, page: Page | None) -> None:
+        try:
+            body = b"" if response.status in REDIRECTS else await response.body()
+            if len(body) > BODY_LIMIT:
+                self._miss(response.url, page, f"larger than {BODY_LIMIT} bytes")
+                return
+            exchange = Exchange(
+                url=response.url,
+                method=response.request.method,
+                request_headers=_pairs(await response.request.headers_array()),
+                status=response.status,
+                response_headers=_pairs(await response.headers_array()),
+                body=body,
+                at=datetime.now(UTC),
+            )
+        except PlaywrightError as error:
+            self._miss(response.url, page, error.message.splitlines()[0])
+            return
+        self._archive.write(exchange)
+
+
+def _page_of(request: Request) -> Page | None:
+    try:
+        return request.frame.page
+    except PlaywrightError:
+        # A service worker's request has no frame; a navigation's may not have one yet.
+        return None
+
+
+def _pairs(headers: Sequence[Mapping[str, object]]) -> tuple[tuple[str, str], ...]:
+    return tuple((str(item["name"]), str(item["value"])) for item in headers)

@@ -1,0 +1,103 @@
+"""Starts a crawl process and follows it: its events as they come, its receipts as they stand."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from crawler.task import CrawlOrder, Receipt
+
+#: Waited for a crawl process to go after it was asked to, before it is killed, in seconds.
+GRACE_SECONDS = 10
+
+
+class CrawlError(RuntimeError):
+    """The crawl process could not do its work; what was stored until then stands."""
+
+    def __init__(self, message: str, *, environment: bool) -> None:
+        """``environment`` when the machine lacks something (exit code 3)."""
+        super().__init__(message)
+        self.environment = environment
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One event of a running crawl: ``page``, ``file``, ``stored`` or ``failed``."""
+
+    event: str
+    space: str
+    details: Mapping[str, str]
+
+
+def receipts(order: CrawlOrder) -> Iterator[Receipt]:
+    """The visits of an order that are finished and stored, whoever finished them."""
+    for path in sorted(order.receipts.glob("*.json")):
+        yield Receipt.model_validate_json(path.read_text(encoding="utf-8"))
+
+
+def run(order: CrawlOrder, follow: Callable[[Progress], None]) -> int:
+    """Run a crawl in a process of its own and call ``follow`` for each event.
+
+    Returns the number of visits that failed. The process and its browser are one group and go
+    together, also when this process is interrupted.
+
+    Raises:
+        CrawlError: the environment lacks something, or the process died.
+    """
+    order.directory.mkdir(parents=True, exist_ok=True)
+    path = order.directory / "order.json"
+    path.write_text(order.model_dump_json(indent=1), encoding="utf-8")
+    failed = 0
+    log = order.directory / "crawl.stderr"
+    with log.open("wb") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "crawler.job", str(path)],
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            text=True,
+            encoding="utf-8",
+        )
+        try:
+            for progress in _events(process):
+                failed += progress.event == "failed"
+                follow(progress)
+            code = process.wait()
+        finally:
+            _end(process)
+    if code == 3:
+        raise CrawlError(log.read_text(encoding="utf-8").strip(), environment=True)
+    if code not in (0, 1):
+        raise CrawlError(
+            f"the crawl process ended with {code}; run the same command again to go on, "
+            f"and see {order.directory / 'crawl.log'}",
+            environment=False,
+        )
+    return failed
+
+
+def _events(process: subprocess.Popen[str]) -> Iterator[Progress]:
+    if process.stdout is None:
+        return
+    for line in process.stdout:
+        with suppress(json.JSONDecodeError, KeyError):
+            event = json.loads(line)
+            yield Progress(event.pop("event"), event.pop("space"), event)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """End the whole group: the browser must not outlive the crawl."""
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, sign)
+        if process.poll() is not None and sign is signal.SIGTERM:
+            continue
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(GRACE_SECONDS)

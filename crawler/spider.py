@@ -1,0 +1,159 @@
+"""The spider: visits nominated spaces, several at once, and yields each finished visit as an item.
+
+Pages and files are asked for through Scrapy's engine (``download_async``), so its per-site
+limits, time-outs and size caps hold; what belongs to one space stays together in ``Visit``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scrapy import Request, Spider
+from scrapy.crawler import Crawler
+from scrapy.http import Response
+
+from crawler.addresses import EgressPolicy, parse_allow
+from crawler.archive import ARCHIVE_ERRORS
+from crawler.guard import Guard
+from crawler.signing import Signer, load_signer
+from crawler.store import SnapshotStore, StoreError
+from crawler.task import CrawlOrder, Receipt, SpaceTask
+from crawler.verification import flaws
+from crawler.visit import Means, Tell, Visit
+from crawler.wacz import WARC_NAME, pack
+from models.manifest import Manifest
+from rules.profile import load_profile
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedVisit:
+    """An item: a visit whose WARC file is complete."""
+
+    manifest: Manifest
+    folder: Path
+
+    @property
+    def warc(self) -> Path:
+        """The visit's WARC file."""
+        return self.folder / WARC_NAME
+
+
+class SpaceSpider(Spider):
+    """Visits every space of a crawl order."""
+
+    name = "space"
+
+    def __init__(self, order: CrawlOrder, user_agent: str, tell: Tell, **kwargs: Any) -> None:  # noqa: ANN401
+        """Visit the spaces of ``order``, telling ``tell`` what happens."""
+        super().__init__(**kwargs)
+        self.order = order
+        self.tell = tell
+        self.user_agent = user_agent
+        limits = order.limits
+        policy = EgressPolicy(
+            allow=parse_allow(order.egress_allow),
+            max_response_bytes=limits.max_file_bytes,
+            max_seconds=max(limits.page_seconds, limits.fetch_seconds),
+        )
+        self.guard = Guard(policy)
+
+    async def start(self) -> AsyncIterator[FinishedVisit]:
+        """Visit all spaces; yields each as it is finished."""
+        await self.guard.start()
+        try:
+            means = self._means()
+            visits = [asyncio.create_task(self._visit(task, means)) for task in self.order.spaces]
+            for visit in asyncio.as_completed(visits):
+                finished = await visit
+                if finished is not None:
+                    yield finished
+        finally:
+            await self.guard.stop()
+
+    def _means(self) -> Means:
+        return Means(
+            guard=self.guard,
+            download=self._download,
+            profile=load_profile(self.order.profile),
+            page_slots=asyncio.Semaphore(self.order.limits.concurrency),
+            visit_slots=asyncio.Semaphore(self.order.limits.concurrency),
+            user_agent=self.user_agent,
+            tell=self.tell,
+        )
+
+    async def _download(self, request: Request) -> Response:
+        if self.crawler.engine is None:
+            raise RuntimeError("the engine is not running")
+        return await self.crawler.engine.download_async(request)
+
+    async def _visit(self, task: SpaceTask, means: Means) -> FinishedVisit | None:
+        folder = self.order.directory / "work" / task.space
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        try:
+            visit = Visit(task, self.order, means, folder / WARC_NAME)
+            manifest = await visit.run()
+        except Exception:
+            # One space's fault must not end the others' visits; it is told and tried again.
+            self.logger.exception("visit to %s failed", task.space)
+            self.tell(
+                "failed", {"space": task.space, "why": "the visit ended with an error of ours"}
+            )
+            return None
+        return FinishedVisit(manifest, folder)
+
+
+class SealPipeline:
+    """Packs, signs, verifies and stores each finished visit; its receipt is written last."""
+
+    def __init__(self, crawler: Crawler) -> None:
+        """Work for the crawler's spider."""
+        spider = crawler.spider
+        if not isinstance(spider, SpaceSpider):
+            raise TypeError("SealPipeline works for SpaceSpider only")
+        self._order = spider.order
+        self._tell = spider.tell
+        self._signer: Signer = load_signer(spider.order.key)
+        self._store = SnapshotStore(spider.order.store)
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> SealPipeline:
+        """Make the pipeline."""
+        return cls(crawler)
+
+    async def process_item(self, item: FinishedVisit) -> FinishedVisit:
+        """Seal one visit; a snapshot that does not verify is not stored."""
+        space = item.manifest.space
+        try:
+            receipt = await asyncio.to_thread(self._seal, item)
+        except (StoreError, OSError, ValueError, *ARCHIVE_ERRORS) as error:
+            self._tell("failed", {"space": space, "why": str(error)})
+            return item
+        details = {"space": space, "visibility": item.manifest.visibility, "wacz": receipt.wacz}
+        self._tell("stored", details)
+        return item
+
+    def _seal(self, item: FinishedVisit) -> Receipt:
+        draft = item.folder / "snapshot.wacz"
+        pack(item.warc, item.manifest, self._signer, draft)
+        for flaw in flaws(draft, public_key=self._signer.public_key):
+            raise ValueError(f"the snapshot does not verify: {flaw}")
+        stored = self._store.put(draft)
+        receipt = Receipt(
+            space=item.manifest.space,
+            snapshot_id=item.manifest.snapshot_id,
+            wacz=stored.name,
+            digest=stored.digest,
+            size=stored.size,
+        )
+        path = self._order.receipts / f"{receipt.snapshot_id}.json"
+        part = path.with_suffix(".part")
+        part.write_text(receipt.model_dump_json(), encoding="utf-8")
+        part.replace(path)
+        shutil.rmtree(item.folder, ignore_errors=True)
+        return receipt

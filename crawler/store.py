@@ -1,0 +1,148 @@
+"""The snapshot store: finished WACZ files by their digest, in a directory or any fsspec address.
+
+``SnapshotReader`` is the read side that the audit uses: the manifest, the text blocks, the
+screenshots and the files of one snapshot, each checked against its digest by the index.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import fsspec
+from warcio.archiveiterator import ArchiveIterator
+
+from crawler.wacz import WARC_NAME, file_sha256
+from models.manifest import MANIFEST_NAME, Manifest, TextBlock
+
+
+class StoreError(RuntimeError):
+    """The snapshot store cannot be used, or lacks an object: exit code 3."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSnapshot:
+    """A finished object in the store."""
+
+    name: str
+    digest: str
+    size: int
+
+
+class SnapshotStore:
+    """Finished snapshots by content: an object is written whole, once, and never changed."""
+
+    def __init__(self, address: str) -> None:
+        """Open the store at a directory or an fsspec address (``s3://bucket/prefix``)."""
+        try:
+            self._files, self._root = fsspec.core.url_to_fs(address)
+            self._files.makedirs(self._root, exist_ok=True)
+        except (OSError, ValueError, ImportError) as error:
+            raise StoreError(
+                f"the snapshot store {address} cannot be opened ({error}); set SPACEAUDIT_STORE"
+            ) from error
+        self._local = "file" in self._files.protocol
+
+    def put(self, path: Path) -> StoredSnapshot:
+        """Move a finished file into the store; the same content twice is one object."""
+        digest, size = file_sha256(path), path.stat().st_size
+        name = f"{digest[:2]}/{digest}.wacz"
+        target = f"{self._root}/{name}"
+        if not self._files.exists(target):
+            self._files.makedirs(f"{self._root}/{digest[:2]}", exist_ok=True)
+            self._put(path, target)
+        path.unlink(missing_ok=True)
+        return StoredSnapshot(name, f"sha256:{digest}", size)
+
+    def _put(self, path: Path, target: str) -> None:
+        if not self._local:
+            self._files.put_file(str(path), target)
+            return
+        draft = Path(f"{target}.part")
+        shutil.copyfile(path, draft)
+        draft.replace(target)
+
+    def exists(self, name: str) -> bool:
+        """Whether the store has an object."""
+        return bool(self._files.exists(f"{self._root}/{name}"))
+
+    @contextmanager
+    def local(self, name: str) -> Iterator[Path]:
+        """The object as a file on this machine, for as long as the block runs."""
+        target = f"{self._root}/{name}"
+        if not self.exists(name):
+            raise StoreError(f"the snapshot store has no {name}: restore it from a backup")
+        if self._local:
+            yield Path(target)
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder) / Path(name).name
+            self._files.get_file(target, str(copy))
+            yield copy
+
+
+class SnapshotReader:
+    """Reads one snapshot from a file on this machine."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the WACZ at ``path``."""
+        self._wacz = zipfile.ZipFile(path)
+
+    def __enter__(self) -> SnapshotReader:
+        """Use it in a block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the file."""
+        self._wacz.close()
+
+    @cached_property
+    def manifest(self) -> Manifest:
+        """What the visit found."""
+        return Manifest.model_validate_json(self._wacz.read(MANIFEST_NAME))
+
+    def blocks(self, page_url: str) -> tuple[TextBlock, ...]:
+        """The text blocks of a page, in reading order; none when it was not captured."""
+        raw = self._record(f"urn:text:{page_url}")
+        return tuple(TextBlock.model_validate(item) for item in json.loads(raw)) if raw else ()
+
+    def screenshot(self, page_url: str) -> bytes | None:
+        """A page's screenshot as JPEG, one picture pixel a CSS pixel."""
+        return self._record(f"urn:fullPage:{page_url}")
+
+    def body(self, url: str) -> bytes | None:
+        """The bytes of a captured file or picture."""
+        return self._record(url)
+
+    @cached_property
+    def _index(self) -> dict[str, tuple[int, int]]:
+        """Where the newest good answer of each address is in the WARC: offset and length."""
+        found: dict[str, tuple[int, int]] = {}
+        lines = gzip.decompress(self._wacz.read("indexes/index.cdx.gz")).decode().splitlines()
+        for line in lines:
+            entry: dict[str, Any] = json.loads(line.split(" ", 2)[2])
+            if entry.get("status", "200") == "200" and entry.get("mime") != "warc/revisit":
+                found[entry["url"]] = (int(entry["offset"]), int(entry["length"]))
+        return found
+
+    def _record(self, uri: str) -> bytes | None:
+        place = self._index.get(uri)
+        if place is None:
+            return None
+        with self._wacz.open(f"archive/{WARC_NAME}") as warc:
+            warc.seek(place[0])
+            raw = warc.read(place[1])
+        for record in ArchiveIterator(BytesIO(raw)):
+            content: bytes = record.content_stream().read()
+            return content
+        return None

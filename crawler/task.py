@@ -1,0 +1,75 @@
+"""The order for one crawl process: which spaces, how, within which limits. Read from a JSON file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Order(BaseModel):
+    """A frozen part of the crawl order; unknown fields are an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SpaceTask(Order):
+    """One nominated space to visit."""
+
+    space: str
+    url: str
+
+
+class Limits(Order):
+    """What one visit may take."""
+
+    #: Between two attempts at what was refused, in seconds: apart enough to outlast a passing fault.
+    attempt_gap_seconds: float = Field(default=600, ge=0)
+    max_attempts: int = Field(default=3, ge=2)
+    #: One page, from navigation to screenshot.
+    page_seconds: float = Field(default=45, gt=0)
+    #: One plain fetch.
+    fetch_seconds: float = Field(default=60, gt=0)
+    max_pages: int = Field(default=80, ge=1)
+    max_depth: int = Field(default=6, ge=1)
+    max_resources: int = Field(default=300, ge=0)
+    max_file_bytes: int = Field(default=64 * 1024 * 1024, gt=0)
+    #: The whole visit: pages not reached by then go to the ledger.
+    visit_minutes: float = Field(default=20, gt=0)
+    #: Pages open at once in the browser, and requests at once to one site.
+    concurrency: int = Field(default=4, ge=1)
+    site_concurrency: int = Field(default=4, ge=1)
+
+
+class CrawlOrder(Order):
+    """All that a crawl process needs to know; it reads no configuration of its own."""
+
+    crawl_id: str
+    campaign: str
+    profile: str
+    spaces: tuple[SpaceTask, ...]
+    limits: Limits = Limits()
+    #: Addresses the guard lets through although not public (``host:port`` or ``CIDR:port``).
+    egress_allow: str = ""
+    browser: Path | None = None
+    #: Address of the snapshot store, and the directory for work and receipts.
+    store: str
+    directory: Path
+    #: The signing key; made on first use.
+    key: Path
+    contact: str = ""
+
+    @property
+    def receipts(self) -> Path:
+        """Where a finished visit leaves its receipt, as the last thing it does."""
+        return self.directory / "done"
+
+
+class Receipt(Order):
+    """A finished visit: written only after the snapshot was verified and stored."""
+
+    space: str
+    snapshot_id: str
+    wacz: str
+    digest: str
+    size: int

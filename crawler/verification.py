@@ -1,0 +1,172 @@
+"""Checks a snapshot against itself: hashes, signature, every WARC record, the manifest.
+
+Works offline on the file alone. Names the first thing that does not hold, down to the record.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from warcio.archiveiterator import ArchiveIterator
+from warcio.exceptions import ArchiveLoadFailed
+
+from crawler.signing import is_signed
+from crawler.wacz import DIGEST_NAME, PACKAGE_NAME, WARC_NAME
+from models.manifest import MANIFEST_NAME, Manifest, content_digest
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """One thing that does not hold: the member of the package, the record in it, and what is wrong."""
+
+    member: str
+    record: str
+    problem: str
+
+    def __str__(self) -> str:
+        """In one line."""
+        place = f"{self.member}, record {self.record}" if self.record else self.member
+        return f"{place}: {self.problem}"
+
+
+def flaws(path: Path, *, public_key: str | None = None) -> Iterator[Flaw]:
+    """Yield all that does not hold in a WACZ file; nothing for a sound one.
+
+    With ``public_key`` the package has to be signed with that key, not just with any.
+    """
+    try:
+        with zipfile.ZipFile(path) as wacz:
+            yield from _signature_flaws(wacz, public_key)
+            yield from _member_flaws(wacz)
+            yield from _manifest_flaws(wacz)
+    except (zipfile.BadZipFile, KeyError, OSError, ValueError) as error:
+        yield Flaw(path.name, "", f"is not a readable WACZ: {error}")
+
+
+def _signature_flaws(wacz: zipfile.ZipFile, public_key: str | None) -> Iterator[Flaw]:
+    package = _read(wacz, PACKAGE_NAME)
+    digest = json.loads(_read(wacz, DIGEST_NAME))
+    actual = f"sha256:{hashlib.sha256(package).hexdigest()}"
+    signed: dict[str, Any] = digest.get("signedData") or {}
+    if digest.get("hash") != actual or signed.get("hash") != actual:
+        yield Flaw(PACKAGE_NAME, "", "its hash is not the one that was signed")
+    elif not is_signed(actual, signed.get("signature", ""), signed.get("publicKey", "")):
+        yield Flaw(DIGEST_NAME, "", "the signature does not hold")
+    elif public_key is not None and signed.get("publicKey") != public_key:
+        yield Flaw(DIGEST_NAME, "", "is signed with another key than this installation's")
+
+
+def _member_flaws(wacz: zipfile.ZipFile) -> Iterator[Flaw]:
+    listed = {item["path"]: item for item in json.loads(_read(wacz, PACKAGE_NAME))["resources"]}
+    for name in wacz.namelist():
+        if name not in listed and name not in (PACKAGE_NAME, DIGEST_NAME):
+            yield Flaw(name, "", "is in the package but not listed in it")
+    for name, item in listed.items():
+        if name not in wacz.namelist():
+            yield Flaw(name, "", "is listed but not in the package")
+            continue
+        if f"sha256:{_sha256(wacz, name)}" == item["hash"]:
+            continue
+        record = _broken_record(wacz, name) if name == f"archive/{WARC_NAME}" else ""
+        yield Flaw(name, record, "its bytes are not those that were hashed")
+
+
+def _read(wacz: zipfile.ZipFile, name: str) -> bytes:
+    # Checked against SHA-256 here, so that a flipped byte is named and not merely refused by the
+    # container's own checksum.
+    with _open(wacz, name) as stream:
+        return stream.read()
+
+
+class _Stored:
+    """A stored member's bytes straight from the file, without the container's checksum."""
+
+    def __init__(self, wacz: zipfile.ZipFile, name: str) -> None:
+        info = wacz.getinfo(name)
+        if info.compress_type != zipfile.ZIP_STORED:
+            raise ValueError(f"{name} is compressed within the package")
+        if wacz.filename is None:
+            raise ValueError("the package has no file")
+        self._stream = Path(wacz.filename).open("rb")  # noqa: SIM115  (closed by the block)
+        self._stream.seek(info.header_offset)
+        header = self._stream.read(30)
+        skip = int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
+        self._stream.seek(skip, 1)
+        self._left = info.file_size
+
+    def __enter__(self) -> _Stored:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stream.close()
+
+    def read(self, size: int = -1) -> bytes:
+        wanted = self._left if size is None or size < 0 else min(size, self._left)
+        data = self._stream.read(wanted)
+        self._left -= len(data)
+        return data
+
+
+def _open(wacz: zipfile.ZipFile, name: str) -> _Stored:
+    return _Stored(wacz, name)
+
+
+def _sha256(wacz: zipfile.ZipFile, name: str) -> str:
+    digest = hashlib.sha256()
+    with _open(wacz, name) as stream:
+        while piece := stream.read(1024 * 1024):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def _broken_record(wacz: zipfile.ZipFile, name: str) -> str:
+    """The first WARC record that cannot be read or whose digest is not its own."""
+    last = "the first one"
+    with _open(wacz, name) as stream:
+        try:
+            for record in ArchiveIterator(stream, check_digests=True):
+                uri = record.rec_headers.get_header("WARC-Target-URI") or record.rec_type
+                last = (
+                    f"{record.rec_headers.get_header('WARC-Record-ID')} ({record.rec_type} {uri})"
+                )
+                record.content_stream().read()
+                if record.digest_checker.passed is False:
+                    return last
+        except (ArchiveLoadFailed, OSError, EOFError, ValueError) as error:
+            return f"{last} or the one after it ({error})"
+    return f"{last} (between records)"
+
+
+def _manifest_flaws(wacz: zipfile.ZipFile) -> Iterator[Flaw]:
+    try:
+        manifest = Manifest.model_validate_json(_read(wacz, MANIFEST_NAME))
+    except ValidationError as error:
+        yield Flaw(MANIFEST_NAME, "", f"is not a manifest: {error.errors()[0]['msg']}")
+        return
+    if content_digest(manifest) != manifest.content_digest:
+        yield Flaw(MANIFEST_NAME, "", "its content digest does not follow from its content")
+    missing = _not_in_warc(wacz, manifest)
+    for url in missing:
+        yield Flaw(f"archive/{WARC_NAME}", "", f"has no record for {url}")
+
+
+def _not_in_warc(wacz: zipfile.ZipFile, manifest: Manifest) -> list[str]:
+    wanted = {page.url for page in manifest.pages if page.captured}
+    found: set[str] = set()
+    with _open(wacz, f"archive/{WARC_NAME}") as stream:
+        try:
+            for record in ArchiveIterator(stream):
+                uri = record.rec_headers.get_header("WARC-Target-URI") or ""
+                if uri.startswith("urn:text:"):
+                    found.add(uri.removeprefix("urn:text:"))
+        except (ArchiveLoadFailed, OSError, EOFError, ValueError):
+            # Already named by the hash of the member.
+            return []
+    return sorted(wanted - found)

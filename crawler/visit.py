@@ -1,0 +1,250 @@
+"""One visit to one space, from the nominated address to a manifest and a WARC file.
+
+Rounds: the first reads the home page, the pages it leads to and the files they offer; each later
+round, apart in time and with fresh contexts, tries again what was refused or could not be told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urljoin
+
+from crawler.access import judge_page, judge_plain, needs_another
+from crawler.archive import Archive
+from crawler.assembly import (
+    Circumstances,
+    Found,
+    VisitedFile,
+    VisitedPage,
+    assemble,
+    record_attempt,
+)
+from crawler.browsing import BrowserClient, is_denial
+from crawler.frontier import Frontier, PlannedPage
+from crawler.guard import Guard
+from crawler.openness import judge_file, needs_another_fetch
+from crawler.plain import Download, PlainClient
+from crawler.recorder import Recorder
+from crawler.task import CrawlOrder, SpaceTask
+from models.manifest import Attempt, Canary, Manifest, PlainFetch
+from models.vocabulary import Outcome, PageKind
+from rules.hosts import offsite_kind
+from rules.profile import Profile
+
+T = TypeVar("T")
+
+#: What is told of a visit while it runs: the event's name and its details.
+Tell = Callable[[str, dict[str, str]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a visit works with, shared by all visits of a crawl."""
+
+    guard: Guard
+    download: Download
+    profile: Profile
+    page_slots: asyncio.Semaphore
+    #: Held while a visit is at work, let go while it waits for its next round.
+    visit_slots: AbstractAsyncContextManager[None]
+    user_agent: str
+    tell: Tell
+
+
+class Visit:
+    """A visit to one space; ``run`` once, then ``manifest`` and the WARC are complete."""
+
+    def __init__(self, task: SpaceTask, order: CrawlOrder, means: Means, warc: Path) -> None:
+        """Prepare to visit ``task`` and to record into the file ``warc``."""
+        self.task = task
+        self._order = order
+        self._limits = order.limits
+        self._means = means
+        self._profile = means.profile
+        digest = hashlib.sha256(f"{order.crawl_id}\0{task.space}".encode()).hexdigest()
+        self.snapshot_id = f"{order.crawl_id}-{digest[:12]}"
+        info = {"software": f"spaceaudit/{version('spaceaudit')}", "format": "WARC File Format 1.1"}
+        self._archive = Archive(warc, {**info, "isPartOf": self.snapshot_id})
+        self._recorder = Recorder(self._archive, lambda r: is_denial(dict(r.headers)))
+        self._plain = PlainClient(means.download, self.snapshot_id, self._archive)
+        self._browser = BrowserClient(
+            means.download,
+            means.guard,
+            self.snapshot_id,
+            means.profile,
+            self._recorder,
+            user_agent=means.user_agent,
+            page_seconds=self._limits.page_seconds,
+            slots=means.page_slots,
+        )
+        self._canary_url = urljoin(task.url, means.profile.canary_path)
+        self._frontier = Frontier(task.url, means.profile, self._limits)
+        self._home = VisitedPage(PlannedPage(task.url, PageKind.HOME, 0, None))
+        self._pages: dict[str, VisitedPage] = {task.url: self._home}
+        self._files: dict[str, VisitedFile] = {}
+
+    async def run(self) -> Manifest:
+        """Visit; returns the manifest, with everything else in the WARC file."""
+        started = datetime.now(UTC)
+        end = asyncio.get_running_loop().time() + self._limits.visit_minutes * 60
+        try:
+            before = await self._canary()
+            for number in range(1, self._limits.max_attempts + 1):
+                if number > 1:
+                    await asyncio.sleep(self._limits.attempt_gap_seconds * 2 ** (number - 2))
+                async with self._means.visit_slots:
+                    await self._round(number, end)
+                if not self._unsettled():
+                    break
+            canary = Canary(url=self._canary_url, before=before, after=await self._canary())
+            manifest = self._manifest(started, canary)
+        finally:
+            self._archive.close()
+            await self._browser.close()
+        return manifest
+
+    # The rounds
+
+    def _unsettled(self) -> bool:
+        return bool(self._pages_to_try() or self._files_to_try())
+
+    def _pages_to_try(self) -> list[VisitedPage]:
+        most = self._limits.max_attempts
+        return [page for page in self._pages.values() if needs_another(page.attempts, most)]
+
+    def _files_to_try(self) -> list[VisitedFile]:
+        most = self._limits.max_attempts
+        return [
+            file
+            for file in self._files.values()
+            if not offsite_kind(file.found.url) and needs_another_fetch(file.seen, most)
+        ]
+
+    async def _round(self, number: int, end: float) -> None:
+        await self._all(self._pages_to_try(), lambda page: self._attempt(page, number))
+        await self._walk(number, end)
+        for url, found in self._frontier.files.items():
+            self._files.setdefault(url, VisitedFile(found))
+        await self._all(self._files_to_try(), lambda file: self._fetch(file, number))
+
+    async def _walk(self, number: int, end: float) -> None:
+        """Read the pages that the pages read so far lead to, several at a time."""
+        running: set[asyncio.Task[None]] = set()
+        while True:
+            if asyncio.get_running_loop().time() > end:
+                self._frontier.give_up(f"访问超过 {self._limits.visit_minutes:g} 分钟")
+            while len(running) < self._limits.concurrency:
+                planned = self._frontier.take()
+                if planned is None:
+                    break
+                page = self._pages.setdefault(planned.url, VisitedPage(planned))
+                running.add(asyncio.create_task(self._attempt(page, number)))
+            if not running:
+                return
+            done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+
+    async def _all(self, items: Iterable[T], work: Callable[[T], Awaitable[None]]) -> None:
+        slots = asyncio.Semaphore(self._limits.concurrency)
+
+        async def one(item: T) -> None:
+            async with slots:
+                await work(item)
+
+        async with asyncio.TaskGroup() as group:
+            for item in items:
+                group.create_task(one(item))
+
+    # One attempt
+
+    async def _canary(self) -> Outcome:
+        fetched = await self._plain.get(self._canary_url)
+        return judge_plain(fetched.observation()).outcome
+
+    async def _attempt(self, page: VisitedPage, number: int) -> None:
+        url = page.planned.url
+        started = datetime.now(UTC)
+        browsed = await self._browser.get(url, number)
+        judged = judge_page(browsed.seen, self._profile)
+        plain = None
+        if page is self._home or judged.outcome is not Outcome.OK:
+            plain = await self._witness(url)
+        page.browsed = browsed
+        page.attempts.append(
+            Attempt(
+                number=number,
+                started_at=started,
+                outcome=judged.outcome,
+                status=browsed.seen.status,
+                final_url=browsed.seen.final_url,
+                evidence=judged.evidence,
+                plain=plain,
+            )
+        )
+        self._means.tell("page", {"space": self.task.space, "url": url, "outcome": judged.outcome})
+        if judged.outcome is Outcome.OK and browsed.reading is not None:
+            if page is self._home and browsed.seen.final_url:
+                self._frontier.moved_to(browsed.seen.final_url)
+            self._frontier.add(page.planned, browsed.reading)
+        record_attempt(self._archive, page, started)
+
+    async def _witness(self, url: str) -> PlainFetch:
+        fetched = await self._plain.get(url)
+        return PlainFetch(
+            outcome=judge_plain(fetched.observation()).outcome,
+            status=fetched.status,
+            final_url=fetched.final_url,
+            content_type=fetched.headers.get("content-type"),
+            sha256=hashlib.sha256(fetched.body).hexdigest() if fetched.body else None,
+        )
+
+    async def _fetch(self, file: VisitedFile, number: int) -> None:
+        started = datetime.now(UTC)
+        referer = file.found.found_on if number > 1 else None
+        fetched = await self._plain.get(file.found.url, referer=referer)
+        opened = judge_file(fetched)
+        file.seen.append(opened)
+        file.fetched(fetched)
+        file.attempts.append(
+            Attempt(
+                number=number,
+                started_at=started,
+                outcome=opened.outcome,
+                status=fetched.status,
+                final_url=fetched.final_url,
+                evidence=opened.evidence,
+            )
+        )
+        details = {"space": self.task.space, "url": file.found.url, "openness": opened.openness}
+        self._means.tell("file", details)
+
+    def _manifest(self, started: datetime, canary: Canary) -> Manifest:
+        found = Found(
+            pages=list(self._pages.values()),
+            files=list(self._files.values()),
+            not_captured=(*self._recorder.not_captured, *self._frontier.left_out),
+            refused=self._means.guard.events(self.snapshot_id),
+            canary=canary,
+        )
+        return assemble(
+            found,
+            Circumstances(
+                snapshot_id=self.snapshot_id,
+                order=self._order,
+                task=self.task,
+                profile=self._profile,
+                user_agent=self._means.user_agent,
+                browser=self._browser.version,
+                started=started,
+            ),
+            self._archive.sha256_of,
+        )
