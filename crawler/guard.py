@@ -210,8 +210,8 @@ class Guard:
         try:
             while await self._serve_one(client):
                 client.answered = False
-        except (ClientGoneError, MessageError, OSError):
-            pass  # the client closed, idled too long or talks nonsense: close and be done
+        except (ClientGoneError, OSError):
+            pass  # the client closed, or idled too long: close and be done
         except asyncio.CancelledError:
             break_off(client.writer)
             raise
@@ -221,8 +221,12 @@ class Guard:
                 await client.writer.wait_closed()
 
     async def _serve_one(self, client: Client) -> bool:
-        async with asyncio.timeout(_CLIENT_IDLE_SECONDS):
-            lines = await read_head(client.reader)
+        try:
+            async with asyncio.timeout(_CLIENT_IDLE_SECONDS):
+                lines = await read_head(client.reader)
+        except MessageError as error:
+            unreadable = RefusedError(Denial.BAD_REQUEST, str(error))
+            return await self._refuse_early(client, None, "", unreadable)
         if not lines:
             return False
         authorization = header_in(lines, b"proxy-authorization")
