@@ -13,12 +13,19 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from crawler.addresses import AllowRule, EgressPolicy, parse_allow
 from crawler.guard import Guard, GuardEvent, Resolver
 
 JOB = "job-1"
+
+
+class Sink(Protocol):
+    """Where events go: a list, or something that waits for them."""
+
+    def append(self, event: GuardEvent, /) -> None: ...
+
 
 Answer = Callable[[bytes, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -94,7 +101,7 @@ async def guarding(
     *allowed: Site,
     also: str = "",
     resolve: Resolver | None = None,
-    events: list[GuardEvent] | None = None,
+    events: Sink | None = None,
     **policy: Any,
 ) -> AsyncIterator[Guard]:
     """A running guard that lets these sites through, and whatever else the policy says."""
