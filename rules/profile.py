@@ -16,21 +16,16 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 
 from models.vocabulary import Outcome, PageKind, Visibility
+from rules.record import Record
 
 PROFILE_SUFFIX = ".yaml"
 
 
 class ProfileError(ValueError):
     """A profile is unknown or malformed; the command stops with exit code 2."""
-
-
-class Record(BaseModel):
-    """A frozen record that refuses unknown fields, so that a typo in YAML is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def _checked_pattern(value: str) -> str:

@@ -1,0 +1,67 @@
+"""How a hit is meant: the words around it that let it stand or fall."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rules.folding import fold
+from rules.rule import Context, Cues
+from rules.segmentation import sentence_around
+
+#: How far the brackets of a title may be from a hit inside it.
+_TITLE_REACH = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Whether a hit stands, and the words that it stands (or falls) by."""
+
+    stands: bool
+    seen: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _FoldedCues:
+    words: tuple[str, ...]
+    window: int | None
+
+    @classmethod
+    def of(cls, cues: Cues) -> _FoldedCues:
+        return cls(tuple(fold(word).text for word in cues.words), cues.window)
+
+    def first_near(self, text: str, start: int, end: int) -> str | None:
+        """The first word that stands near the span, outside of it; None when none does."""
+        first, last = self._reach(text, start, end)
+        before, after = text[first:start], text[end:last]
+        return next((word for word in self.words if word in before or word in after), None)
+
+    def _reach(self, text: str, start: int, end: int) -> tuple[int, int]:
+        if self.window is None:
+            return sentence_around(text, start, end)
+        return max(0, start - self.window), min(len(text), end + self.window)
+
+
+class ContextCheck:
+    """A rule's context, folded and ready to be asked."""
+
+    def __init__(self, context: Context) -> None:
+        self._require = tuple(_FoldedCues.of(cues) for cues in context.require)
+        self._exclude = tuple(_FoldedCues.of(cues) for cues in context.exclude)
+        self._skip_titles = context.skip_titles
+
+    def judge(self, text: str, start: int, end: int) -> Standing:
+        """Judge a span of folded text."""
+        if self._skip_titles and _in_title(text, start, end):
+            return Standing(stands=False, seen=("《》",))
+        for cues in self._exclude:
+            if (word := cues.first_near(text, start, end)) is not None:
+                return Standing(stands=False, seen=(word,))
+        needed = [cues.first_near(text, start, end) for cues in self._require]
+        seen = tuple(word for word in needed if word is not None)
+        return Standing(stands=len(seen) == len(needed), seen=seen)
+
+
+def _in_title(text: str, start: int, end: int) -> bool:
+    opened = text.rfind("《", max(0, start - _TITLE_REACH), start)
+    closed = text.find("》", end, end + _TITLE_REACH)
+    return opened >= 0 and closed >= 0 and "》" not in text[opened:start]

@@ -1,0 +1,58 @@
+"""All phrases of a pack in one automaton, and where they occur in a folded text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum, auto
+
+import ahocorasick_rs
+
+from rules.folding import fold
+
+
+class Use(Enum):
+    """What a phrase is to its rule."""
+
+    PHRASE = auto()
+    ALLOW = auto()
+    ANCHOR = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One phrase in its use by one rule (by the rule's place in the pack)."""
+
+    rule: int
+    use: Use
+    phrase: str
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """An entry found in a folded text."""
+
+    entry: Entry
+    start: int
+    end: int
+
+
+class Lexicon:
+    """Finds every occurrence of every phrase, overlapping ones too.
+
+    Overlaps matter: the longest phrase of one rule must not hide another rule's shorter one, and
+    an allow phrase must be seen beside the phrase inside it. Each rule settles its own overlaps.
+    """
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        self._entries: dict[str, list[Entry]] = {}
+        for entry in entries:
+            self._entries.setdefault(fold(entry.phrase).text, []).append(entry)
+        self._phrases = list(self._entries)
+        self._automaton = ahocorasick_rs.AhoCorasick(self._phrases, store_patterns=False)
+
+    def scan(self, text: str) -> Iterator[Occurrence]:
+        """Every entry's occurrences in a folded text, in order of their ends."""
+        for index, start, end in self._automaton.find_matches_as_indexes(text, overlapping=True):
+            for entry in self._entries[self._phrases[index]]:
+                yield Occurrence(entry, start, end)

@@ -1,0 +1,235 @@
+"""Rule packs: what is held against a space's text, read from YAML with the place of every mistake.
+
+A built-in pack goes through the same door as a bureau's own.
+
+    PackError    the file is refused: it names file, rule and field; the command ends with code 2
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache, cached_property
+from importlib import resources
+from pathlib import Path
+from typing import Self
+
+import yaml
+from pydantic import ValidationError, model_validator
+
+from rules.families import families
+from rules.record import Record
+from rules.rule import Basis, Context, Cues, Rule, content_digest
+
+__all__ = [
+    "Basis",
+    "Context",
+    "Cues",
+    "PackError",
+    "Rule",
+    "RulePack",
+    "load_packs",
+    "pack_names",
+    "parse_pack",
+]
+
+PACK_SUFFIX = ".yaml"
+
+#: Raised when folding, matching or a validator changes what is hit, so that verdicts made before
+#: are recognised as made by another engine.
+ENGINE = "1"
+
+
+class PackError(ValueError):
+    """A pack is unknown or malformed; nothing of it is used."""
+
+
+class RulePack(Record):
+    """The rules of one or more pack files, as one."""
+
+    id: str
+    version: str
+    rules: tuple[Rule, ...]
+
+    @cached_property
+    def digest(self) -> str:
+        """Over the rules' whole content; the order of files and comments do not matter."""
+        rules = sorted(self.rules, key=lambda rule: rule.id)
+        return content_digest([ENGINE, [rule.model_dump(mode="json") for rule in rules]])
+
+    @model_validator(mode="after")
+    def _ids_are_unique(self) -> Self:
+        ids = [rule.id for rule in self.rules]
+        repeated = sorted({name for name in ids if ids.count(name) > 1})
+        if repeated:
+            raise ValueError(f"rule ids used twice: {', '.join(repeated)}")
+        return self
+
+    @cached_property
+    def _by_id(self) -> dict[str, Rule]:
+        return {rule.id: rule for rule in self.rules}
+
+    def rule(self, rule_id: str) -> Rule:
+        """The rule with an id; KeyError names what is unknown."""
+        return self._by_id[rule_id]
+
+    def join(self, others: Sequence[RulePack]) -> RulePack:
+        """This pack and others as one, ids and versions joined in order."""
+        packs = (self, *others)
+        return RulePack(
+            id="+".join(pack.id for pack in packs),
+            version="+".join(dict.fromkeys(pack.version for pack in packs)),
+            rules=tuple(rule for pack in packs for rule in pack.rules),
+        )
+
+
+_Fields = dict[str, object]
+
+
+def _data(name: str) -> Mapping[str, _Fields]:
+    text = (resources.files(__package__) / name).read_text(encoding="utf-8")
+    data: Mapping[str, _Fields] = yaml.safe_load(text)
+    return data
+
+
+@cache
+def _documents() -> Mapping[str, _Fields]:
+    return {
+        key: {
+            "document": entry["document"],
+            "effective_from": entry.get("from"),
+            "effective_to": entry.get("to"),
+            "verify": entry.get("verify", False),
+        }
+        for key, entry in _data("documents.yaml").items()
+    }
+
+
+@cache
+def cue_sets() -> Mapping[str, Cues]:
+    """The named sets of context words that rules share."""
+    return {name: Cues.model_validate(entry) for name, entry in _data("cues.yaml").items()}
+
+
+def _basis(entry: object) -> object:
+    """``KEY CLAUSE`` of a known document, or a whole basis written out."""
+    if not isinstance(entry, str):
+        return entry
+    key, _, clause = entry.partition(" ")
+    if key not in _documents():
+        raise ValueError(f"basis: unknown document {key!r}; see documents.yaml")
+    return Basis.model_validate({**_documents()[key], "clause": clause})
+
+
+def _cues(entries: object) -> object:
+    """A list of words and ``@names`` as sets of cues; the loose words make one set."""
+    if not isinstance(entries, list):
+        return entries
+    known = cue_sets()
+    names = [e[1:] for e in entries if isinstance(e, str) and e.startswith("@")]
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ValueError(f"context: unknown cues @{unknown[0]}; known: {', '.join(known)}")
+    words = [e for e in entries if isinstance(e, str) and not e.startswith("@")]
+    written = [e for e in entries if not isinstance(e, str)]
+    loose = [{"label": "、".join(words[:3]), "words": words}] if words else []
+    return [known[name] for name in names] + loose + written
+
+
+def _context(entry: object) -> object:
+    if not isinstance(entry, dict):
+        return entry
+    return {
+        key: _cues(value) if key in ("require", "exclude") else value
+        for key, value in entry.items()
+    }
+
+
+def _expanded(entry: _Fields) -> _Fields:
+    """A rule's fields with shorthands written out and the dimension of its family."""
+    fields = dict(entry)
+    if isinstance(basis := fields.get("basis"), list):
+        fields["basis"] = [_basis(item) for item in basis]
+    if "context" in fields:
+        fields["context"] = _context(fields["context"])
+    family = families().get(str(fields.get("family")))
+    if family is not None:
+        fields.setdefault("dimension", family.dimension)
+    return fields
+
+
+def _first_fault(error: ValidationError) -> str:
+    fault = error.errors()[0]
+    place = ".".join(str(part) for part in fault["loc"])
+    return f"{place}: {fault['msg']}" if place else fault["msg"]
+
+
+def _rule(entry: object, where: str) -> Rule:
+    if not isinstance(entry, dict):
+        raise PackError(f"{where}: a rule is a mapping of fields; indent its fields under '- id:'")
+    place = f"{where}: rule {entry.get('id', '(without id)')}"
+    try:
+        return Rule.model_validate(_expanded(entry))
+    except ValidationError as error:
+        raise PackError(f"{place}: {_first_fault(error)}") from error
+    except ValueError as error:
+        raise PackError(f"{place}: {error}") from error
+
+
+def parse_pack(text: str, where: str) -> RulePack:
+    """Read one pack from YAML; ``where`` names the file in errors.
+
+    Raises:
+        PackError: naming file, rule and field.
+    """
+    try:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise PackError(f"{where}: not valid YAML: {error}") from error
+    if not isinstance(data, dict) or not isinstance(data.get("rules"), list):
+        raise PackError(f"{where}: a pack is a mapping with id, version and a list of rules")
+    rules = tuple(_rule(entry, where) for entry in data.pop("rules"))
+    try:
+        return RulePack.model_validate({**data, "rules": rules})
+    except ValidationError as error:
+        raise PackError(f"{where}: {_first_fault(error)}") from error
+
+
+def pack_names() -> list[str]:
+    """The built-in packs, sorted."""
+    folder = resources.files(__package__) / "packs"
+    names = (entry.name for entry in folder.iterdir())
+    return sorted(name.removesuffix(PACK_SUFFIX) for name in names if name.endswith(PACK_SUFFIX))
+
+
+@cache
+def _built_in(name: str) -> RulePack:
+    entry = resources.files(__package__) / "packs" / f"{name}{PACK_SUFFIX}"
+    if not entry.is_file():
+        known = ", ".join(pack_names())
+        raise PackError(f"no rule pack {name!r}; known: {known}; or give a path to a .yaml file")
+    return parse_pack(entry.read_text(encoding="utf-8"), entry.name)
+
+
+def _one(name: str) -> RulePack:
+    path = Path(name)
+    if path.suffix != PACK_SUFFIX:
+        return _built_in(name)
+    if not path.is_file():
+        raise PackError(f"no rule pack file {name}; give the path of a .yaml file")
+    return parse_pack(path.read_text(encoding="utf-8"), name)
+
+
+def load_packs(names: Sequence[str] | None = None) -> RulePack:
+    """Load packs by name or by path (a name that ends in ``.yaml``); all built-in ones by default.
+
+    Raises:
+        PackError: naming file, rule and field.
+    """
+    chosen = pack_names() if names is None else list(names)
+    if not chosen:
+        raise PackError("no rule pack was named; leave the list out for the built-in ones")
+    first, *others = (_one(name) for name in chosen)
+    try:
+        return first.join(others) if others else first
+    except ValidationError as error:
+        raise PackError(f"{', '.join(chosen)}: {_first_fault(error)}") from error
