@@ -1,0 +1,1 @@
+"""The commands of ``spaceaudit``, one subject a module; each registers itself with ``register``."""

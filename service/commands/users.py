@@ -1,0 +1,67 @@
+"""``spaceaudit user``: who may decide, in which role."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from models.database import session
+from models.vocabulary import Role
+from service.config import load_config
+from service.console import JsonOption, actor, examples, out, print_json, print_table
+from service.users import accounts, add_user, disable_user
+from service.workspace import open_database
+
+NameArgument = Annotated[str, typer.Argument(help="Name of the user.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    group = typer.Typer(help="Who may decide, in which role.", no_args_is_help=True)
+    group.command(
+        "add",
+        epilog=examples(
+            "user add wang --role county_auditor --county 示例县", "user add li --role city_staff"
+        ),
+    )(add)
+    group.command("list", epilog=examples("user list", "user list --json"))(show)
+    group.command("disable", epilog=examples("user disable wang"))(disable)
+    app.add_typer(group, name="user")
+
+
+def add(
+    name: NameArgument,
+    role: Annotated[Role, typer.Option(help="What the user may do.")],
+    county: Annotated[
+        str | None, typer.Option(help="The county that an auditor of a county or school sees.")
+    ] = None,
+) -> None:
+    """Add a user."""
+    config = load_config()
+    with session(open_database(config)) as current:
+        user = add_user(current, name, role, county, at=config.clock(), actor=actor())
+        out.print(f"{user.name}: {role.value} ({role.label}) {county or ''}".rstrip(), markup=False)
+
+
+def show(*, as_json: JsonOption = False) -> None:
+    """List the users."""
+    with session(open_database(load_config())) as current:
+        found = accounts(current)
+    if as_json:
+        print_json([asdict(account) for account in found])
+        return
+    rows = [
+        (each.name, each.role.label, each.county or "", "停用" if each.disabled else "")
+        for each in found
+    ]
+    print_table(("姓名", "角色", "县区", "状态"), rows)
+
+
+def disable(name: NameArgument) -> None:
+    """Disable a user; what the user decided stays."""
+    config = load_config()
+    with session(open_database(config)) as current:
+        user = disable_user(current, name, at=config.clock(), actor=actor())
+        out.print(f"{user.name}: disabled", markup=False)

@@ -1,0 +1,198 @@
+"""Whether this machine has what a run needs; each check says what it found and what to do."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import subprocess
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import fsspec
+from sqlalchemy.exc import DBAPIError
+from sqlmodel import col, select
+
+from crawler.browser import BrowserError, find_browser, probe
+from models.database import DatabaseError, is_current, open_engine, session
+from models.tables import AuditEvent
+from service.config import Config, masked
+
+#: A visit keeps tens of MB; below this a crawl of a county fills the disk within hours.
+MIN_FREE_BYTES = 2 * 1024**3
+#: No run is earlier than this program: a clock before it is wrong.
+RELEASED = datetime(2026, 11, 1, tzinfo=UTC)
+#: How far a clock may be behind the newest event before it counts as wrong.
+CLOCK_SLACK = timedelta(minutes=5)
+FONT_LIST_SECONDS = 20
+#: Where fonts are when there is no fontconfig, and parts of file names of Chinese fonts.
+FONT_FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts", "~/.fonts", "~/.local/share/fonts",
+                "/System/Library/Fonts", "/Library/Fonts")  # fmt: skip
+CHINESE_FONTS = (
+    "cjk",
+    "wqy",
+    "sourcehan",
+    "droidsansfallback",
+    "simsun",
+    "msyh",
+    "pingfang",
+    "arphic",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at: what was found, and what to do when it is not right."""
+
+    name: str
+    ok: bool
+    found: str
+    advice: str = ""
+
+
+def examine(config: Config) -> list[Check]:
+    """Run every check; none raises, whatever the machine is like."""
+    return [check(config) for check in CHECKS]
+
+
+def _browser(config: Config) -> Check:
+    try:
+        browser = find_browser(config.browser)
+        version = asyncio.run(probe(browser))
+    except BrowserError as error:
+        found, _, advice = str(error).rpartition("; ")
+        return Check("browser", ok=False, found=found, advice=advice)
+    return Check("browser", ok=True, found=f"{browser.path} ({version})")
+
+
+def _fonts(_config: Config) -> Check:
+    font = _listed_font() or _font_file()
+    if font is not None:
+        return Check("fonts", ok=True, found=font)
+    return Check(
+        "fonts",
+        ok=False,
+        found="no Chinese font",
+        advice="install one (Debian: apt-get install fonts-noto-cjk); screenshots show boxes without",
+    )
+
+
+def _listed_font() -> str | None:
+    """The first Chinese font that fontconfig knows; None also when there is no fontconfig."""
+    program = shutil.which("fc-list")
+    if program is None:
+        return None
+    try:
+        answer = subprocess.run(
+            [program, ":lang=zh", "family"],
+            capture_output=True,
+            text=True,
+            timeout=FONT_LIST_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    families = sorted(line.partition(",")[0] for line in answer.stdout.splitlines() if line)
+    return families[0] if families else None
+
+
+def _font_file() -> str | None:
+    for folder in FONT_FOLDERS:
+        for path in Path(folder).expanduser().rglob("*.[ot]t[cf]"):
+            name = path.name.lower().replace("-", "").replace("_", "")
+            if any(part in name for part in CHINESE_FONTS):
+                return str(path)
+    return None
+
+
+def _database(config: Config) -> Check:
+    address = masked(config.database_url)
+    try:
+        current = is_current(open_engine(config.database_url))
+    except (DatabaseError, DBAPIError, OSError) as error:
+        problem = str(error.orig) if isinstance(error, DBAPIError) else str(error)
+        return Check(
+            "database",
+            ok=False,
+            found=f"{address}: {masked(problem)}",
+            advice="start the server, or set SPACEAUDIT_DATABASE_URL",
+        )
+    tables = "tables are there" if current else "the next command makes the tables"
+    return Check("database", ok=True, found=f"{address}: {tables}")
+
+
+def _store(config: Config) -> Check:
+    address = masked(config.store)
+    try:
+        files, root = fsspec.core.url_to_fs(config.store)
+        files.makedirs(root, exist_ok=True)
+        probe_name = f"{root}/.probe-{uuid.uuid4().hex}"
+        files.pipe_file(probe_name, b"probe")
+        same = files.cat_file(probe_name) == b"probe"
+        files.rm_file(probe_name)
+    except (OSError, ValueError, ImportError) as error:
+        return Check(
+            "store",
+            ok=False,
+            found=f"{address}: {masked(str(error))}",
+            advice="make it writable, or set SPACEAUDIT_STORE",
+        )
+    found = (
+        f"{address}: writable" if same else f"{address}: gives back other bytes than were written"
+    )
+    return Check("store", ok=same, found=found, advice="" if same else "set SPACEAUDIT_STORE")
+
+
+def _disk(config: Config) -> Check:
+    folder = next(path for path in (config.home, *config.home.parents) if path.exists())
+    free = shutil.disk_usage(folder).free
+    return Check(
+        "disk",
+        ok=free >= MIN_FREE_BYTES,
+        found=f"{config.home}: {free / 1024**3:.1f} GiB free",
+        advice=""
+        if free >= MIN_FREE_BYTES
+        else f"free {MIN_FREE_BYTES / 1024**3:.0f} GiB, or set SPACEAUDIT_HOME",
+    )
+
+
+def _clock(config: Config) -> Check:
+    now = config.clock()
+    if config.now is not None:
+        return Check("clock", ok=True, found=f"pretended by SPACEAUDIT_NOW: {now.isoformat()}")
+    newest = _newest_event(config)
+    if now < RELEASED or (newest is not None and now < newest - CLOCK_SLACK):
+        other = "this program" if now < RELEASED else "the newest event of the audit log"
+        return Check(
+            "clock",
+            ok=False,
+            found=f"{now.isoformat(timespec='seconds')} is before {other}",
+            advice="set the clock (timedatectl set-ntp true)",
+        )
+    return Check("clock", ok=True, found=now.isoformat(timespec="seconds"))
+
+
+def _newest_event(config: Config) -> datetime | None:
+    """When the audit log was last written to; None where there is none to read."""
+    try:
+        engine = open_engine(config.database_url)
+        if not is_current(engine):
+            return None
+        with session(engine) as current:
+            newest = select(AuditEvent.at).order_by(col(AuditEvent.seq).desc()).limit(1)
+            return current.exec(newest).first()
+    except (DatabaseError, DBAPIError, OSError):
+        # The database's own check says why.
+        return None
+
+
+CHECKS: tuple[Callable[[Config], Check], ...] = (
+    _browser,
+    _fonts,
+    _database,
+    _store,
+    _disk,
+    _clock,
+)
