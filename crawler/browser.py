@@ -27,8 +27,11 @@ import playwright
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Playwright, ProxySettings, async_playwright
 
+_CACHE = Path(__file__).parent.parent / ".cache"
 #: Where set-up unpacks the browser that comes inside an npm package, when nothing else is to be had.
-UNPACKED = Path(__file__).parent.parent / ".cache" / "browser" / "headless-shell"
+UNPACKED = _CACHE / "browser" / "headless-shell"
+#: Written by set-up where the system knows no Chinese font and set-up brought one.
+FONTCONFIG = _CACHE / "fonts" / "fonts.conf"
 #: Until a browser that starts answers, in seconds: a cold start on a loaded machine takes ten.
 START_SECONDS = 60
 
@@ -93,7 +96,8 @@ class LaunchOptions(TypedDict):
 def find_browser(explicit: Path | None = None) -> Browser:
     """Find the browser to visit spaces with, the most truthful first.
 
-    Also points Playwright's driver at the Node.js that set-up installed, where its own cannot run.
+    Also points Playwright's driver and the browser, by environment variables, at the Node.js and the
+    fonts that set-up brought where the system has none.
 
     Args:
         explicit: the executable from the configuration; nothing else is then looked at.
@@ -102,6 +106,7 @@ def find_browser(explicit: Path | None = None) -> Browser:
         BrowserNotFound: there is none.
     """
     _use_installed_node()
+    _use_installed_fonts()
     if explicit is not None:
         if not _runnable(explicit):
             raise BrowserNotFound(
@@ -217,6 +222,11 @@ def _use_installed_node() -> None:
     node = Path(package.origin).parent / "bin" / "node"
     if _runnable(node):
         os.environ["PLAYWRIGHT_NODEJS_PATH"] = str(node)
+
+
+def _use_installed_fonts() -> None:
+    if FONTCONFIG.is_file():
+        os.environ.setdefault("FONTCONFIG_FILE", str(FONTCONFIG))
 
 
 def _proxy_settings(address: str) -> ProxySettings:

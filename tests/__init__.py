@@ -1,0 +1,1 @@
+"""The tests; each module is named after what it tests."""
