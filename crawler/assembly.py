@@ -144,8 +144,8 @@ def assemble(
         images=tuple(_images(found.pages, sha256_of)),
         not_captured=tuple(found.not_captured),
         refused_by_guard=tuple(_refused(found.refused)),
-        profile=under.profile.id,
-        profile_digest=under.profile.digest,
+        site_profile=under.profile.id,
+        site_profile_digest=under.profile.digest,
         user_agent=under.user_agent,
         versions=_versions(under.browser),
     )

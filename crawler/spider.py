@@ -53,7 +53,7 @@ class SpaceSpider(Spider):
         super().__init__(**kwargs)
         self.order = order
         self.tell = tell
-        self.user_agent = user_agent
+        self.identity = user_agent
         limits = order.limits
         policy = EgressPolicy(
             allow=parse_allow(order.egress_allow),
@@ -82,7 +82,7 @@ class SpaceSpider(Spider):
             profile=load_profile(self.order.profile),
             page_slots=asyncio.Semaphore(self.order.limits.concurrency),
             visit_slots=asyncio.Semaphore(self.order.limits.concurrency),
-            user_agent=self.user_agent,
+            user_agent=self.identity,
             tell=self.tell,
         )
 

@@ -23,7 +23,7 @@ import fsspec
 from warcio.archiveiterator import ArchiveIterator
 
 from crawler.wacz import WARC_NAME, file_sha256
-from models.manifest import MANIFEST_NAME, Manifest, TextBlock
+from models.manifest import MANIFEST_NAME, Manifest, TextBlock, load_manifest
 
 
 class StoreError(RuntimeError):
@@ -109,7 +109,7 @@ class SnapshotReader:
     @cached_property
     def manifest(self) -> Manifest:
         """What the visit found."""
-        return Manifest.model_validate_json(self._wacz.read(MANIFEST_NAME))
+        return load_manifest(self._wacz.read(MANIFEST_NAME))
 
     def blocks(self, page_url: str) -> tuple[TextBlock, ...]:
         """The text blocks of a page, in reading order; none when it was not captured."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,12 @@ from warcio.exceptions import ArchiveLoadFailed
 
 from crawler.signing import is_signed
 from crawler.wacz import DIGEST_NAME, PACKAGE_NAME, WARC_NAME
-from models.manifest import MANIFEST_NAME, Manifest, content_digest
+from models.manifest import MANIFEST_NAME, Manifest, content_digest, load_manifest
+
+#: Bytes fed to the decompressor in one step, so that a record's head is out before its fault is met.
+PIECE = 256
+#: Bytes of a record that hold its head.
+HEAD = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,26 +133,42 @@ def _sha256(wacz: zipfile.ZipFile, name: str) -> str:
 
 
 def _broken_record(wacz: zipfile.ZipFile, name: str) -> str:
-    """The first WARC record that cannot be read or whose digest is not its own."""
-    last = "the first one"
+    """The first record whose bytes are not whole: every record is a gzip member with its checksum."""
     with _open(wacz, name) as stream:
+        raw = stream.read()
+    offset = 0
+    while offset < len(raw):
+        member = zlib.decompressobj(wbits=31)
+        content = b""
         try:
-            for record in ArchiveIterator(stream, check_digests=True):
-                uri = record.rec_headers.get_header("WARC-Target-URI") or record.rec_type
-                last = (
-                    f"{record.rec_headers.get_header('WARC-Record-ID')} ({record.rec_type} {uri})"
-                )
-                record.content_stream().read()
-                if record.digest_checker.passed is False:
-                    return last
-        except (ArchiveLoadFailed, OSError, EOFError, ValueError) as error:
-            return f"{last} or the one after it ({error})"
-    return f"{last} (between records)"
+            for start in range(offset, len(raw), PIECE):
+                content += member.decompress(raw[start : start + PIECE])
+                content = content[:HEAD]
+                if member.eof:
+                    offset = min(start + PIECE, len(raw)) - len(member.unused_data)
+                    break
+            else:
+                return _described(content, offset, "is cut off")
+        except zlib.error as error:
+            return _described(content, offset, str(error))
+    return "in the frame of a record, whose content is whole"
+
+
+def _described(head: bytes, offset: int, problem: str) -> str:
+    fields = dict(
+        line.split(": ", 1)
+        for line in head.decode("utf-8", errors="replace").split("\r\n\r\n")[0].splitlines()
+        if ": " in line
+    )
+    name = fields.get("WARC-Record-ID", "unreadable")
+    target = fields.get("WARC-Target-URI", "")
+    kind = fields.get("WARC-Type", "")
+    return f"{name} ({' '.join(filter(None, (kind, target)))}) at byte {offset}: {problem}"
 
 
 def _manifest_flaws(wacz: zipfile.ZipFile) -> Iterator[Flaw]:
     try:
-        manifest = Manifest.model_validate_json(_read(wacz, MANIFEST_NAME))
+        manifest = load_manifest(_read(wacz, MANIFEST_NAME))
     except ValidationError as error:
         yield Flaw(MANIFEST_NAME, "", f"is not a manifest: {error.errors()[0]['msg']}")
         return

@@ -21,7 +21,7 @@ from cdxj_indexer.main import CDXJIndexer
 
 from crawler.archive import warc_date
 from crawler.signing import Signer
-from models.manifest import MANIFEST_NAME, Manifest
+from models.manifest import MANIFEST_NAME, Manifest, dump_manifest
 
 WARC_NAME = "data.warc.gz"
 PACKAGE_NAME = "datapackage.json"
@@ -54,7 +54,7 @@ def pack(warc: Path, manifest: Manifest, signer: Signer, target: Path) -> None:
     work = warc.parent
     _index(warc, work)
     _write(work / "pages.jsonl", _page_lines(manifest))
-    (work / "manifest.json").write_text(manifest.model_dump_json(indent=1), encoding="utf-8")
+    (work / "manifest.json").write_bytes(dump_manifest(manifest))
     members = [
         _Member(f"archive/{WARC_NAME}", warc),
         _Member("indexes/index.cdx.gz", work / "index.cdx.gz"),

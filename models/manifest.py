@@ -221,8 +221,8 @@ class Manifest(Record):
     not_captured: tuple[NotCaptured, ...] = ()
     #: Addresses our own guard refused, with its reason.
     refused_by_guard: tuple[NotCaptured, ...] = ()
-    profile: str
-    profile_digest: str
+    site_profile: str
+    site_profile_digest: str
     user_agent: str
     versions: Versions
     content_digest: str = Field(default="")
@@ -230,6 +230,22 @@ class Manifest(Record):
     def with_content_digest(self) -> Manifest:
         """The same manifest with its content digest filled in."""
         return self.model_copy(update={"content_digest": content_digest(self)})
+
+
+class _Envelope(Record):
+    # A bare manifest has a list named "resources", which makes readers of data packages take it
+    # for one of theirs.
+    snapshot: Manifest
+
+
+def dump_manifest(manifest: Manifest) -> bytes:
+    """The manifest as the JSON file that goes into the WACZ."""
+    return _Envelope(snapshot=manifest).model_dump_json(indent=1).encode()
+
+
+def load_manifest(data: bytes) -> Manifest:
+    """Read such a file; raises pydantic's ValidationError for anything else."""
+    return _Envelope.model_validate_json(data).snapshot
 
 
 def content_digest(manifest: Manifest) -> str:
