@@ -1,0 +1,207 @@
+"""A real browser behind the guard: no way of asking leads to an address that is not allowed.
+
+Every vector starts on a page the policy allows and asks for a listener it does not. The guard must
+have refused it, which shows that the browser did ask, and the listener must have seen nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+from collections.abc import AsyncIterator
+from ipaddress import ip_address
+
+import pytest
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Error as BrowserError
+
+from crawler.addresses import Address, Denial
+from crawler.guard import Guard, GuardEvent, denial_of
+from crawler.guard_route import resolve_by_system
+from tests.guard_site import Site, guarding
+
+pytestmark = [pytest.mark.anyio, pytest.mark.browser]
+
+#: A name that the guard's resolver knows and that leads to the private listener.
+PRIVATE_NAME = "intranet.example"
+PRIVATE_ADDRESS = "127.0.0.9"
+
+#: Pages by name; ``{to}`` is the private listener's host and port.
+PAGES = {
+    "plain": "<p>nothing</p>",
+    "image-redirect": "<img src='/moved'>",
+    "image": "<img src='http://{to}/'>",
+    "stylesheet": "<link rel=stylesheet href='http://{to}/'>",
+    "script": "<script src='http://{to}/'></script>",
+    "video": "<video src='http://{to}/' autoplay muted></video>",
+    "font": "<style>@font-face {{font-family: f; src: url(http://{to}/)}} p {{font-family: f}}</style><p>a",
+    "iframe": "<iframe src='http://{to}/'></iframe>",
+    "iframe-redirect": "<iframe src='/moved'></iframe>",
+    "meta-refresh": "<meta http-equiv=refresh content='0;url=http://{to}/'>",
+    "location": "<script>location = 'http://{to}/'</script>",
+    "form": "<form action='http://{to}/' method=post></form><script>document.forms[0].submit()</script>",
+    "popup": "<script>open('http://{to}/')</script>",
+    "popup-redirect": "<script>open('/moved')</script>",
+    "fetch": "<script>fetch('http://{to}/', {{mode: 'no-cors'}})</script>",
+    "fetch-redirect": "<script>fetch('/moved', {{mode: 'no-cors'}})</script>",
+    "fetch-https": "<script>fetch('https://{to}/', {{mode: 'no-cors'}})</script>",
+    "beacon": "<script>navigator.sendBeacon('http://{to}/', 'x')</script>",
+    "websocket": "<script>new WebSocket('ws://{to}/')</script>",
+    "websocket-tls": "<script>new WebSocket('wss://{to}/')</script>",
+    "event-source": "<script>new EventSource('http://{to}/')</script>",
+    "worker": "<script>new Worker('/worker.js?fetch')</script>",
+    "worker-websocket": "<script>new Worker('/worker.js?socket')</script>",
+    "service-worker": "<script>navigator.serviceWorker.register('/worker.js?fetch')</script>",
+}
+WORKER = """
+const to = "{to}";
+if (location.search === "?socket") new WebSocket(`ws://${{to}}/`);
+else fetch(`http://${{to}}/`, {{mode: "no-cors"}}).catch(() => undefined);
+"""
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def browser_path() -> str:
+    path = shutil.which("chromium-headless-shell") or shutil.which("chromium")
+    if path is None:
+        pytest.skip("no Chromium on this machine")
+    return path
+
+
+class Trap:
+    """An allowed site whose pages all lead to one private listener."""
+
+    def __init__(self, to: str) -> None:
+        self._to = to
+
+    async def __call__(
+        self, head: bytes, _: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        path = head.split(b" ")[1].decode().removeprefix("/")
+        writer.write(self._answer(path))
+        await writer.drain()
+
+    def _answer(self, path: str) -> bytes:
+        if path == "moved":
+            where = f"Location: http://{self._to}/\r\nContent-Length: 0"
+            return f"HTTP/1.1 302 Found\r\n{where}\r\n\r\n".encode()
+        if path.startswith("worker.js"):
+            kind, text = "text/javascript", WORKER
+        else:
+            kind, text = "text/html", PAGES.get(path, "")
+        body = f"{text}".format(to=self._to).encode()
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
+        return head.encode() + body
+
+
+async def _resolve(host: str, port: int) -> list[Address]:
+    if host == PRIVATE_NAME:
+        return [ip_address(PRIVATE_ADDRESS)]
+    return await resolve_by_system(host, port)
+
+
+class Refusals:
+    """The guard's refusals as they come, by job."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, asyncio.Future[GuardEvent]] = {}
+
+    def append(self, event: GuardEvent) -> None:
+        if event.denial is not None and not self._of(event.job).done():
+            self._of(event.job).set_result(event)
+
+    async def of(self, job: str) -> GuardEvent:
+        async with asyncio.timeout(20):
+            return await self._of(job)
+
+    def _of(self, job: str) -> asyncio.Future[GuardEvent]:
+        return self._seen.setdefault(job, asyncio.get_running_loop().create_future())
+
+
+@contextlib.asynccontextmanager
+async def browsing(path: str, guard: Guard) -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        # A proxy at launch sends also the browser's own traffic here, where it has no job.
+        browser = await playwright.chromium.launch(
+            executable_path=path, proxy={"server": guard.address}
+        )
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+async def context_of(browser: Browser, guard: Guard, job: str) -> BrowserContext:
+    user, password = guard.credentials(job)
+    return await browser.new_context(
+        proxy={"server": guard.address, "username": user, "password": password}
+    )
+
+
+async def _open(page: Page, url: str) -> None:
+    """Go there; a page that leads elsewhere may end with an error, which is its right."""
+    with contextlib.suppress(BrowserError):
+        await page.goto(url)
+
+
+@pytest.mark.parametrize("host", [PRIVATE_ADDRESS, PRIVATE_NAME])
+async def test_no_vector_reaches_a_private_listener(browser_path: str, host: str) -> None:
+    refusals = Refusals()
+    async with Site(host=PRIVATE_ADDRESS) as listener:
+        to = f"{host}:{listener.port}"
+        async with (
+            Site(Trap(to)) as site,
+            guarding(site, resolve=_resolve, events=refusals) as guard,
+            browsing(browser_path, guard) as browser,
+        ):
+            for name in ["moved", *PAGES.keys() - {"plain"}]:
+                context = await context_of(browser, guard, name)
+                await _open(await context.new_page(), f"{site.url}{name}")
+                event = await refusals.of(name)
+                await context.close()
+                assert (event.denial, event.host) == (Denial.PRIVATE_ADDRESS, host), name
+                assert event.port == listener.port, name
+        assert listener.connections == 0
+
+
+async def test_a_denied_page_bears_the_guards_mark(browser_path: str) -> None:
+    async with (
+        Site() as listener,
+        guarding() as guard,
+        browsing(browser_path, guard) as browser,
+    ):
+        page = await (await context_of(browser, guard, "job")).new_page()
+        response = await page.goto(listener.url)
+        assert response is not None
+        assert response.status == 403
+        assert denial_of(response.url, await response.all_headers()) is Denial.PRIVATE_ADDRESS
+        with pytest.raises(BrowserError, match="ERR_TUNNEL_CONNECTION_FAILED"):
+            await page.goto(listener.url.replace("http:", "https:"))
+        assert [event.method for event in guard.events("job")] == ["GET", "CONNECT"]
+        assert listener.connections == 0
+
+
+async def test_each_context_is_known_by_its_job(browser_path: str) -> None:
+    async with (
+        Site(Trap("")) as site,
+        guarding(site) as guard,
+        browsing(browser_path, guard) as browser,
+    ):
+        pages = [await (await context_of(browser, guard, job)).new_page() for job in ("a", "b")]
+        for page, name in zip(pages, ("plain?a", "plain?b"), strict=True):
+            response = await page.goto(f"{site.url}{name}")
+            assert response is not None
+            assert response.status == 200
+        for job in ("a", "b"):
+            assert guard.events(job)[0].url == f"{site.url}plain?{job}"
+            assert all(f"{event.url}".endswith((job, "favicon.ico")) for event in guard.events(job))
+        stranger = await (await browser.new_context()).new_page()
+        response = await stranger.goto(f"{site.url}plain?stranger")
+        assert response is None or response.status == 407
+        assert not any(b"stranger" in head for head in site.heads)
