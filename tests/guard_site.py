@@ -17,6 +17,7 @@ from typing import Any, Protocol, Self
 
 from crawler.addresses import AllowRule, EgressPolicy, parse_allow
 from crawler.guard import Guard, GuardEvent, Resolver
+from crawler.guard_relay import break_off
 
 JOB = "job-1"
 
@@ -40,6 +41,8 @@ def replies(data: bytes) -> Answer:
     return answer
 
 
+OK = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 HELLO = replies(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello")
 
 
@@ -223,3 +226,69 @@ async def connect(guard: Guard, authority: str) -> tuple[int, str | None, Any, A
     head = await reader.readuntil(b"\r\n\r\n")
     reply = parse(head + b"\r\n", "HEAD")
     return reply.status, reply.denial, reader, writer
+
+
+class Watch:
+    """The guard's events as they come."""
+
+    def __init__(self) -> None:
+        self._queue: asyncio.Queue[GuardEvent] = asyncio.Queue()
+
+    def append(self, event: GuardEvent) -> None:
+        self._queue.put_nowait(event)
+
+    async def next(self) -> GuardEvent:
+        return await self._queue.get()
+
+
+def holds(*pieces: bytes) -> Answer:
+    """A site that sends these pieces and then nothing more, keeping the connection open."""
+
+    async def answer(_: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+        await reader.read()
+
+    return answer
+
+
+def resets(*pieces: bytes) -> Answer:
+    """A site that sends these pieces and then resets the connection."""
+
+    async def answer(_: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+        break_off(writer)
+
+    return answer
+
+
+async def drips(_: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A site that never stops, one byte at a time."""
+    writer.write(CHUNKED)
+    while True:
+        writer.write(b"1\r\nx\r\n")
+        await writer.drain()
+        await asyncio.sleep(0.01)
+
+
+async def floods(_: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A site that never stops, as fast as it can, and does not say how much will come."""
+    writer.write(OK + b"\r\n")
+    while True:
+        writer.write(b"x" * 65536)
+        await writer.drain()
+
+
+async def echoes(head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A site that answers with the body it got, as it got it on the wire."""
+    if b"100-continue" in head:
+        writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    if b"chunked" in head:
+        body = await reader.readuntil(b"0\r\n\r\n")
+    else:
+        body = await reader.readexactly(int(head.split(b"Content-Length: ")[1].split(b"\r\n")[0]))
+    writer.write(OK + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+    await writer.drain()

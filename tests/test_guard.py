@@ -378,27 +378,3 @@ async def test_odd_answers_are_read_as_browsers_do() -> None:
             ("X-A", "1"),
             ("X-B", "2 folded"),
         ]
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        b"",
-        b"SSH-2.0-x\r\n\r\n",
-        b"<html>hello</html>",
-        b"HTTP/1.1 200 OK\r\nContent-Le",
-        b"HTTP/1.1 2000 OK\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\na",
-        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n",
-        b'HTTP/1.1 407 x\r\nProxy-Authenticate: Basic realm="spaceaudit"\r\nContent-Length: 0\r\n\r\n',
-        b"HTTP/1.1 200 OK\r\nX-A: " + b"a" * 70_000 + b"\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\n" + b"X-A: 1\r\n" * 300 + b"\r\n",
-    ],
-    ids=lambda answer: answer[:40].decode(),
-)
-async def test_answers_that_are_not_http_are_said_so(answer: bytes) -> None:
-    async with Site(replies(answer)) as site, guarding(site) as guard:
-        reply = await fetch(guard, site.url)
-        assert (reply.status, reply.denial) == (502, "upstream_failed")
-        assert reply.headers["Proxy-Authenticate"] is None
-        assert guard.events(JOB)[0].error

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shutil
 from collections.abc import AsyncIterator
 from ipaddress import ip_address
 
@@ -17,6 +16,8 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 from playwright.async_api import Error as BrowserError
 
 from crawler.addresses import Address, Denial
+from crawler.browser import Browser as FoundBrowser
+from crawler.browser import BrowserNotFound, find_browser, launch_options
 from crawler.guard import Guard, GuardEvent, denial_of
 from crawler.guard_route import resolve_by_system
 from tests.guard_site import Site, guarding
@@ -67,11 +68,11 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
-def browser_path() -> str:
-    path = shutil.which("chromium-headless-shell") or shutil.which("chromium")
-    if path is None:
-        pytest.skip("no Chromium on this machine")
-    return path
+def browser_found() -> FoundBrowser:
+    try:
+        return find_browser()
+    except BrowserNotFound as error:
+        pytest.skip(str(error))
 
 
 class Trap:
@@ -125,12 +126,10 @@ class Refusals:
 
 
 @contextlib.asynccontextmanager
-async def browsing(path: str, guard: Guard) -> AsyncIterator[Browser]:
+async def browsing(found: FoundBrowser, guard: Guard) -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         # A proxy at launch sends also the browser's own traffic here, where it has no job.
-        browser = await playwright.chromium.launch(
-            executable_path=path, proxy={"server": guard.address}
-        )
+        browser = await playwright.chromium.launch(**launch_options(found, guard.address))
         try:
             yield browser
         finally:
@@ -151,14 +150,14 @@ async def _open(page: Page, url: str) -> None:
 
 
 @pytest.mark.parametrize("host", [PRIVATE_ADDRESS, PRIVATE_NAME])
-async def test_no_vector_reaches_a_private_listener(browser_path: str, host: str) -> None:
+async def test_no_vector_reaches_a_private_listener(browser_found: FoundBrowser, host: str) -> None:
     refusals = Refusals()
     async with Site(host=PRIVATE_ADDRESS) as listener:
         to = f"{host}:{listener.port}"
         async with (
             Site(Trap(to)) as site,
             guarding(site, resolve=_resolve, events=refusals) as guard,
-            browsing(browser_path, guard) as browser,
+            browsing(browser_found, guard) as browser,
         ):
             for name in ["moved", *PAGES.keys() - {"plain"}]:
                 context = await context_of(browser, guard, name)
@@ -170,11 +169,11 @@ async def test_no_vector_reaches_a_private_listener(browser_path: str, host: str
         assert listener.connections == 0
 
 
-async def test_a_denied_page_bears_the_guards_mark(browser_path: str) -> None:
+async def test_a_denied_page_bears_the_guards_mark(browser_found: FoundBrowser) -> None:
     async with (
         Site() as listener,
         guarding() as guard,
-        browsing(browser_path, guard) as browser,
+        browsing(browser_found, guard) as browser,
     ):
         page = await (await context_of(browser, guard, "job")).new_page()
         response = await page.goto(listener.url)
@@ -187,11 +186,11 @@ async def test_a_denied_page_bears_the_guards_mark(browser_path: str) -> None:
         assert listener.connections == 0
 
 
-async def test_each_context_is_known_by_its_job(browser_path: str) -> None:
+async def test_each_context_is_known_by_its_job(browser_found: FoundBrowser) -> None:
     async with (
         Site(Trap("")) as site,
         guarding(site) as guard,
-        browsing(browser_path, guard) as browser,
+        browsing(browser_found, guard) as browser,
     ):
         pages = [await (await context_of(browser, guard, job)).new_page() for job in ("a", "b")]
         for page, name in zip(pages, ("plain?a", "plain?b"), strict=True):

@@ -1,26 +1,26 @@
-"""What the egress guard carries: bodies, caps, and connections that break."""
+"""What the egress guard carries: bodies whole, and no more of them than the caps allow."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from crawler.addresses import Denial
-from crawler.guard import GuardEvent
-from crawler.guard_relay import break_off
 from tests.guard_site import (
+    CHUNKED,
     JOB,
+    OK,
     Answer,
     Reply,
     Site,
-    authorization,
-    connect,
     dial,
+    drips,
+    echoes,
     fetch,
+    floods,
     guarding,
+    holds,
     parse,
     replies,
     request,
@@ -28,79 +28,10 @@ from tests.guard_site import (
 
 pytestmark = pytest.mark.anyio
 
-OK = b"HTTP/1.1 200 OK\r\n"
-CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
-
 
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
-
-
-class Watch:
-    """The guard's events as they come."""
-
-    def __init__(self) -> None:
-        self._queue: asyncio.Queue[GuardEvent] = asyncio.Queue()
-
-    def append(self, event: GuardEvent) -> None:
-        self._queue.put_nowait(event)
-
-    async def next(self) -> GuardEvent:
-        return await self._queue.get()
-
-
-def holds(*pieces: bytes) -> Answer:
-    """A site that sends these pieces and then nothing more, keeping the connection open."""
-
-    async def answer(_: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        for piece in pieces:
-            writer.write(piece)
-            await writer.drain()
-        await reader.read()
-
-    return answer
-
-
-def resets(*pieces: bytes) -> Answer:
-    """A site that sends these pieces and then resets the connection."""
-
-    async def answer(_: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        for piece in pieces:
-            writer.write(piece)
-            await writer.drain()
-        break_off(writer)
-
-    return answer
-
-
-async def drips(_: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """A site that never stops, one byte at a time."""
-    writer.write(CHUNKED)
-    while True:
-        writer.write(b"1\r\nx\r\n")
-        await writer.drain()
-        await asyncio.sleep(0.01)
-
-
-async def floods(_: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """A site that never stops, as fast as it can, and does not say how much will come."""
-    writer.write(OK + b"\r\n")
-    while True:
-        writer.write(b"x" * 65536)
-        await writer.drain()
-
-
-async def echoes(head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """A site that answers with the body it got, as it got it on the wire."""
-    if b"100-continue" in head:
-        writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-    if b"chunked" in head:
-        body = await reader.readuntil(b"0\r\n\r\n")
-    else:
-        body = await reader.readexactly(int(head.split(b"Content-Length: ")[1].split(b"\r\n")[0]))
-    writer.write(OK + b"Content-Length: %d\r\n\r\n" % len(body) + body)
-    await writer.drain()
 
 
 # Bodies
@@ -299,165 +230,3 @@ async def test_a_resolver_that_hangs_is_given_up() -> None:
 
     async with guarding(resolve=hang, connect_timeout=0.1) as guard:  # type: ignore[arg-type]
         assert (await fetch(guard, "http://slow.example/")).denial == "unresolvable"
-
-
-# Tunnels
-
-
-async def test_a_tunnel_carries_both_ways() -> None:
-    async def echo(head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(head)
-        while piece := await reader.read(65536):
-            writer.write(piece)
-            await writer.drain()
-
-    watch = Watch()
-    async with Site(echo) as site, guarding(site, events=watch) as guard:
-        status, denial, reader, writer = await connect(guard, f"127.0.0.1:{site.port}")
-        assert (status, denial) == (200, None)
-        data = b"\x16\x03\x01\r\n\r\n" + bytes(range(256)) * 2000
-        writer.write(data)
-        assert await reader.readexactly(len(data)) == data
-        writer.close()
-        event = await watch.next()
-        assert (event.method, event.denial, event.error, event.url) == ("CONNECT", None, None, None)
-        assert (event.bytes_up, event.bytes_down) == (len(data), len(data))
-        assert (event.host, event.address) == ("127.0.0.1", "127.0.0.1")
-
-
-@pytest.mark.parametrize(
-    ("answer", "caps", "denial"),
-    [
-        (floods, {"max_tunnel_bytes": 1_000_000}, Denial.BYTES_CAP),
-        (drips, {"max_tunnel_seconds": 0.3}, Denial.TIME_CAP),
-        (holds(), {"max_request_bytes": 17}, Denial.BYTES_CAP),
-        (resets(b"half"), {}, Denial.UPSTREAM_FAILED),
-    ],
-)
-async def test_a_tunnel_that_is_cut_is_reset(
-    answer: Answer, caps: dict[str, Any], denial: Denial
-) -> None:
-    watch = Watch()
-    async with Site(answer) as site, guarding(site, events=watch, **caps) as guard:
-        _, _, reader, writer = await connect(guard, f"127.0.0.1:{site.port}")
-        writer.write(b"GET / HTTP/1.1\r\n\r\n")
-        with pytest.raises(ConnectionResetError):
-            await _read_to_end(reader)
-        writer.close()
-        assert (await watch.next()).denial is denial
-
-
-async def test_a_tunnel_ends_with_its_site() -> None:
-    watch = Watch()
-    async with Site(replies(b"x" * 300_000)) as site, guarding(site, events=watch) as guard:
-        _, _, reader, writer = await connect(guard, f"127.0.0.1:{site.port}")
-        writer.write(b"\r\n\r\n")
-        assert await reader.read(-1) == b"x" * 300_000
-        writer.close()
-        event = await watch.next()
-        assert (event.denial, event.bytes_down) == (None, 300_000)
-
-
-async def _read_to_end(reader: asyncio.StreamReader) -> None:
-    while await reader.read(65536):
-        pass
-
-
-# Connections that break
-
-
-@pytest.mark.parametrize("abort", [asyncio.StreamWriter.close, break_off], ids=["fin", "reset"])
-@pytest.mark.parametrize("answer", [holds(), holds(CHUNKED), holds(OK + b"\r\npart"), floods])
-async def test_when_the_client_goes_the_site_is_let_go(
-    answer: Answer, abort: Callable[[asyncio.StreamWriter], None]
-) -> None:
-    arrived, released = asyncio.Event(), asyncio.Event()
-
-    async def watched(
-        head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        arrived.set()
-        try:
-            await answer(head, reader, writer)
-        finally:
-            released.set()
-
-    watch = Watch()
-    async with (
-        Site(watched) as site,
-        guarding(site, events=watch, max_response_bytes=1 << 40) as guard,
-    ):
-        _, writer = await dial(guard)
-        writer.write(request(guard, site.url))
-        await arrived.wait()
-        abort(writer)
-        event = await watch.next()
-        assert (event.denial, event.error) == (None, "client_gone")
-        await released.wait()
-
-
-async def test_a_client_that_goes_during_its_upload() -> None:
-    watch = Watch()
-    async with Site(echoes) as site, guarding(site, events=watch) as guard:
-        _, writer = await dial(guard)
-        writer.write(request(guard, site.url, "Content-Length: 9", method="POST") + b"abc")
-        await writer.drain()
-        writer.close()
-        event = await watch.next()
-        assert (event.denial, event.error) == (None, "client_gone")
-
-
-@pytest.mark.parametrize("answer", [resets(), resets(b"HTTP/1.1 200")])
-async def test_a_reset_before_the_answer_is_told(answer: Answer) -> None:
-    async with Site(answer) as site, guarding(site) as guard:
-        reply = await fetch(guard, site.url)
-        assert (reply.status, reply.denial) == (502, "upstream_failed")
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        resets(OK + b"Content-Length: 9\r\n\r\nhalf"),
-        replies(OK + b"Content-Length: 9\r\n\r\nhalf"),
-        resets(CHUNKED + b"9\r\nhalf"),
-        replies(CHUNKED + b"9\r\nhalf"),
-        replies(CHUNKED + b"4\r\nhalf\r\n"),
-        replies(CHUNKED + b"4\r\nhalf+\r\n0\r\n\r\n"),
-        replies(CHUNKED + b"4\r\nhalf\r\nzz\r\n\r\n"),
-        resets(OK + b"\r\nhalf"),
-    ],
-)
-async def test_a_body_cut_short_never_looks_whole(answer: Answer) -> None:
-    async with Site(answer) as site, guarding(site) as guard:
-        reply = await fetch(guard, site.url)
-        assert (reply.status, reply.whole) == (200, False)
-        assert guard.events(JOB)[0].denial is Denial.UPSTREAM_FAILED
-
-
-async def test_stopping_breaks_off_what_runs() -> None:
-    watch = Watch()
-    async with Site(holds(CHUNKED)) as site, guarding(site, events=watch) as guard:
-        reader, writer = await dial(guard)
-        writer.write(request(guard, site.url))
-        await reader.readuntil(b"\r\n\r\n")
-        await guard.stop()
-        with pytest.raises(ConnectionResetError):
-            await _read_to_end(reader)
-        writer.close()
-        event = await watch.next()
-        assert (event.denial, event.error) == (None, "interrupted")
-        with pytest.raises(OSError, match="Connect call failed"):
-            await dial(guard)
-        await guard.stop()
-
-
-async def test_idle_clients_and_half_a_head_do_no_harm() -> None:
-    async with Site() as site, guarding(site) as guard:
-        for data in (b"", b"\r\n", b"GET ", f"GET {site.url} HTTP/1.1\r\n".encode()):
-            _, writer = await dial(guard)
-            writer.write(data)
-            writer.close()
-        _, idle = await dial(guard)
-        idle.write(authorization(guard).encode())
-        assert (await fetch(guard, site.url)).body == b"hello"
-        idle.close()
