@@ -79,8 +79,11 @@ class Browser:
 
     @property
     def sandbox(self) -> bool:
-        """Whether Chromium's sandbox is on: everywhere but as root, where it cannot start."""
-        return os.geteuid() != 0
+        """Whether Chromium's sandbox is on: everywhere but as root, where it cannot start.
+
+        ``SPACEAUDIT_BROWSER_SANDBOX=off`` turns it off where a container does its work already.
+        """
+        return os.geteuid() != 0 and os.environ.get("SPACEAUDIT_BROWSER_SANDBOX") != "off"
 
 
 class LaunchOptions(TypedDict):
@@ -159,8 +162,7 @@ async def probe(browser: Browser) -> str:
     except (PlaywrightError, OSError, TimeoutError) as error:
         reason = _reason(str(error)) or type(error).__name__
         raise BrowserFailed(
-            f"the browser {browser.path} does not start ({reason}); "
-            "run `make setup`, or set SPACEAUDIT_BROWSER to another Chromium executable"
+            f"the browser {browser.path} does not start ({reason}); {_advice(reason)}"
         ) from error
 
 
@@ -248,6 +250,15 @@ def _reason(message: str) -> str:
     return next((line[:200] for line in lines if line), "")
 
 
+def _advice(reason: str) -> str:
+    if "sandbox" in reason.lower():
+        return (
+            "allow user namespaces to ordinary users, "
+            "or set SPACEAUDIT_BROWSER_SANDBOX=off where a container already isolates it"
+        )
+    return "run `make setup`, or set SPACEAUDIT_BROWSER to another Chromium executable"
+
+
 def main() -> int:
     """Start the browser once and say what it is."""
     setting = os.environ.get("SPACEAUDIT_BROWSER")
@@ -257,7 +268,7 @@ def main() -> int:
     except BrowserError as error:
         sys.stderr.write(f"{error}\n")
         return 3
-    sandbox = "sandbox on" if browser.sandbox else "sandbox off (root)"
+    sandbox = "sandbox on" if browser.sandbox else "sandbox off"
     sys.stdout.write(f"{browser.path}\t{version}\t{browser.kind}\t{sandbox}\n")
     return 0
 

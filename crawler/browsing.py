@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass
 
 from playwright.async_api import Error as PlaywrightError
@@ -12,8 +13,8 @@ from scrapy_playwright.page import PageMethod
 
 from crawler.access import Observation
 from crawler.faults import browser_fault, denial_for
-from crawler.guard import DENIED_HEADER, Guard
-from crawler.plain import Download, denial_in
+from crawler.guard import Guard, denial_of
+from crawler.plain import Download
 from crawler.reading import PageReading, Traffic, read_page
 from crawler.recorder import Recorder
 from models.vocabulary import Outcome
@@ -76,10 +77,11 @@ class BrowserClient:
         sightings: list[_Sighting] = []
         request = self._request(url, attempt, sightings)
         async with self._slots:
+            started = time.time()
             try:
                 response = await self._download(request)
             except Exception as error:  # noqa: BLE001  (named by the table, the rest is a crash)
-                return Browsed(self._failed(url, error))
+                return Browsed(self._failed(url, error, started))
         if not sightings:
             detail = "页面没有经过读取步骤"
             return Browsed(Observation(url, failure=Outcome.CRASH, detail=detail))
@@ -157,7 +159,7 @@ class BrowserClient:
         return sighting
 
     def _observation(self, url: str, sighting: _Sighting) -> Observation:
-        denied = denial_in(sighting.headers)
+        denied = denial_of(sighting.final_url, sighting.headers)
         if denied is not None:
             return Observation(url, failure=denied.outcome, detail=denied.label)
         reading = sighting.reading
@@ -172,8 +174,9 @@ class BrowserClient:
             password_field=reading.password_field,
         )
 
-    def _failed(self, url: str, error: Exception) -> Observation:
-        denied = denial_for(url, self._guard.events(self._job))
+    def _failed(self, url: str, error: Exception, started: float) -> Observation:
+        events = [e for e in self._guard.events(self._job) if e.started >= started]
+        denied = denial_for(url, events)
         if denied is not None:
             return Observation(url, failure=denied.outcome, detail=denied.label)
         detail = (
@@ -182,6 +185,6 @@ class BrowserClient:
         return Observation(url, failure=browser_fault(error), detail=detail)
 
 
-def is_denial(headers: dict[str, str]) -> bool:
+def is_denial(url: str, headers: dict[str, str]) -> bool:
     """Whether an answer is our guard's own and not the site's."""
-    return DENIED_HEADER in headers
+    return denial_of(url, headers) is not None

@@ -44,12 +44,15 @@ def browser_fault(error: Exception) -> Outcome:
 
 
 def denial_for(url: str, events: Sequence[GuardEvent]) -> Denial | None:
-    """The guard's latest denial on the way to an address's host, if there is one.
+    """The guard's latest denial on the way to an address, if there is one among the events.
 
-    An encrypted connection hides the guard's answer from the browser, so its own log is asked.
+    An encrypted connection hides the guard's answer from the browser, so its own log is asked;
+    there it knows the host only.
     """
     host = urlsplit(url).hostname
     for event in reversed(events):
-        if event.denial is not None and event.host == host:
+        if event.denial is not None and (
+            event.url == url or (not event.url and event.host == host)
+        ):
             return event.denial
     return None

@@ -22,9 +22,8 @@ from scrapy.exceptions import (
 from scrapy.http import Response
 
 from crawler.access import Observation
-from crawler.addresses import Denial
 from crawler.archive import Archive, Exchange
-from crawler.guard import DENIED_HEADER
+from crawler.guard import denial_of
 from crawler.recorder import REDIRECTS
 from models.vocabulary import Outcome
 
@@ -96,7 +95,7 @@ class PlainClient:
                 response = await self._download(request)
             except Exception as error:  # noqa: BLE001  (named by the table, the rest is a crash)
                 return Fetched(url, target, failure=outcome_of(error), detail=_first_line(error))
-            denied = denial_in(header_map(response))
+            denied = denial_of(target, header_map(response))
             if denied is not None:
                 return Fetched(url, target, failure=denied.outcome, detail=denied.label)
             self._archive.write(_exchange(request, response))
@@ -117,14 +116,6 @@ def outcome_of(error: Exception) -> Outcome:
         if isinstance(error, kind):
             return outcome
     return Outcome.CRASH
-
-
-def denial_in(headers: Mapping[str, str]) -> Denial | None:
-    """Our own guard's refusal in an answer's headers (sites cannot forge it: the guard strips it)."""
-    value = headers.get(DENIED_HEADER)
-    if value is None:
-        return None
-    return next((denial for denial in Denial if denial.value == value), Denial.BAD_REQUEST)
 
 
 def header_map(response: Response) -> dict[str, str]:

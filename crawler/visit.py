@@ -73,7 +73,7 @@ class Visit:
         self.snapshot_id = f"{order.crawl_id}-{digest[:12]}"
         info = {"software": f"spaceaudit/{version('spaceaudit')}", "format": "WARC File Format 1.1"}
         self._archive = Archive(warc, {**info, "isPartOf": self.snapshot_id})
-        self._recorder = Recorder(self._archive, lambda r: is_denial(dict(r.headers)))
+        self._recorder = Recorder(self._archive, lambda r: is_denial(r.url, dict(r.headers)))
         self._plain = PlainClient(means.download, self.snapshot_id, self._archive)
         self._browser = BrowserClient(
             means.download,

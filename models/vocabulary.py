@@ -229,6 +229,28 @@ class VerdictState(Term):
     STALE = "stale", "已过期"
 
 
+class VerdictReason(Term):
+    """Why a verdict is what it is."""
+
+    NO_SNAPSHOT = "no_snapshot", "尚未抓取"
+    NOT_PUBLIC = "not_public", "空间未对所有人公开"
+    ACCESS_UNKNOWN = "access_unknown", "无法判断空间是否公开"
+    RESOURCE_NOT_OPEN = "resource_not_open", "有资源未免费开放"
+    RESOURCE_BROKEN = "resource_broken", "有资源损坏或缺失"
+    RESOURCE_UNKNOWN = "resource_unknown", "有资源无法取得,不能判断"
+    FINDING_CONFIRMED = "finding_confirmed", "有问题经人工确认"
+    FINDING_OPEN = "finding_open", "有疑似问题待人工处理"
+    COVERAGE_GAP = "coverage_gap", "有内容未能筛查,待人工查看"
+    REJECTED_BY_PERSON = "rejected_by_person", "经人工审核不予推荐"
+    PERSON_MUST_PASS = "person_must_pass", "曾被人工否定,须人工复核通过"
+    ALL_CLEAR = "all_clear", "公开、开放、已筛查,无待处理问题"
+    CONTENT_CHANGED = "content_changed", "空间内容已变化"
+    RULES_CHANGED = "rules_changed", "规则已更新"
+    MODELS_CHANGED = "models_changed", "模型已更新"
+    POLICY_CHANGED = "policy_changed", "判定规则已更新"
+    EXPIRED = "expired", "结论已过有效期"
+
+
 class Action(Term):
     """What a person decides on a finding or on a whole space."""
 

@@ -1,0 +1,329 @@
+"""Reads one snapshot with the rules and models in force: findings, and what was not read.
+
+Everything that the visit found gets a row in the ledger, as screened or as not screened with a
+reason; the denominators are the rows, so that the numbers add up by construction.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
+from urllib.parse import unquote, urlsplit
+
+from audit.classifier import Band, Classifier
+from audit.extract.records import Extraction, Segment
+from audit.extract.worker import ExtractionWorker
+from crawler.store import SnapshotReader
+from models.manifest import Box, ImageCapture, Manifest, PageCapture, ResourceCapture, TextBlock
+from models.vocabulary import (
+    Access,
+    CoverageKind,
+    Dimension,
+    NotScreened,
+    Openness,
+    Part,
+    Severity,
+)
+from rules.families import families
+from rules.hits import fingerprint
+from rules.matcher import Matcher
+from rules.pack import RulePack
+
+#: Original characters of context on each side of a finding.
+CONTEXT = 60
+#: Pictures with a shorter side than this are icons and rules, in pixels.
+DECORATION_SIDE = 48
+#: Runs of text shorter than this say too little for a classifier, in characters.
+CLASSIFIED_FROM = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a run of text stands."""
+
+    url: str
+    part: Part
+    locator: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One finding, before it has an id and a row."""
+
+    rule: str
+    rule_digest: str
+    dimension: Dimension
+    family: str
+    severity: Severity
+    fingerprint: str
+    place: Place
+    start: int
+    end: int
+    text: str
+    context: str
+    explanation: str
+    basis: str
+    boxes: tuple[Box, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """One thing that was found, and whether it was screened."""
+
+    kind: CoverageKind
+    what: str
+    reason: NotScreened | None = None
+
+    @property
+    def screened(self) -> bool:
+        """Whether it was screened: exactly when there is no reason why not."""
+        return self.reason is None
+
+
+@dataclass(slots=True)
+class Screened:
+    """What one screening of one snapshot gave."""
+
+    findings: list[Found] = field(default_factory=list)
+    ledger: list[LedgerRow] = field(default_factory=list)
+    measures: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What text is held against, and what reads files; loaded once for many snapshots."""
+
+    pack: RulePack
+    matcher: Matcher
+    classifiers: tuple[Classifier, ...]
+    worker: ExtractionWorker
+
+    @property
+    def models(self) -> dict[str, str]:
+        """Classifier digests by family."""
+        return {classifier.family: classifier.digest for classifier in self.classifiers}
+
+    def stamp(self) -> str:
+        """One string for rules and models together."""
+        return json.dumps([self.pack.digest, self.models], sort_keys=True)
+
+
+def screening_id(snapshot_id: str, tools: Tools, subject: str | None, stage: str | None) -> str:
+    """The id of a screening: the same snapshot with the same tools is the same screening."""
+    key = "\0".join((snapshot_id, tools.stamp(), subject or "", stage or ""))
+    return "sc_" + hashlib.sha256(key.encode()).hexdigest()[:20]
+
+
+def screen(
+    reader: SnapshotReader, tools: Tools, *, subject: str | None = None, stage: str | None = None
+) -> Screened:
+    """Screen one snapshot for a space of this subject and stage."""
+    return _Screening(reader, tools, subject, stage).run()
+
+
+class _Screening:
+    def __init__(
+        self, reader: SnapshotReader, tools: Tools, subject: str | None, stage: str | None
+    ) -> None:
+        self._reader = reader
+        self._tools = tools
+        self._subject = subject
+        self._stage = stage
+        self._manifest: Manifest = reader.manifest
+        self._result = Screened()
+        self._seen: dict[tuple[str, Part], list[Found]] = {}
+        self._known: set[tuple[str, Part]] = set()
+        self._characters = 0
+
+    def run(self) -> Screened:
+        for page in self._manifest.pages:
+            self._page(page)
+        for missed in self._manifest.not_captured:
+            if missed.reason is NotScreened.BUDGET:
+                self._row(CoverageKind.PAGE, f"{missed.url}({missed.detail})", missed.reason)
+        for resource in self._manifest.resources:
+            self._resource(resource)
+        for image in self._manifest.images:
+            self._image(image)
+        self._result.measures = self._measures()
+        return self._result
+
+    def _row(self, kind: CoverageKind, what: str, reason: NotScreened | None = None) -> None:
+        self._result.ledger.append(LedgerRow(kind, what, reason))
+
+    # Pages
+
+    def _page(self, page: PageCapture) -> None:
+        if not page.captured:
+            closed = page.visibility.access is Access.NOT_PUBLIC
+            reason = NotScreened.NOT_OPEN if closed else NotScreened.NOT_CAPTURED
+            self._row(CoverageKind.PAGE, page.url, reason)
+            return
+        self._row(CoverageKind.PAGE, page.url)
+        for frame in page.frames_unread:
+            self._row(CoverageKind.FRAME, frame, NotScreened.NOT_CAPTURED)
+        if page.more_below:
+            what = f"{page.url}(页面不断加载,其下未读)"
+            self._row(CoverageKind.PAGE, what, NotScreened.BUDGET)
+        for block in self._reader.blocks(page.url):
+            self._block(page, block)
+
+    def _block(self, page: PageCapture, block: TextBlock) -> None:
+        part = Part.LINK if block.role == "link" else Part.PAGE
+        place = Place(page.url, part, block.locator)
+        for found in self._judge(block.text, place):
+            boxes = tuple(block.boxes(found.start, found.end))
+            self._add(found, place, boxes)
+
+    # Files
+
+    def _resource(self, resource: ResourceCapture) -> None:
+        name = resource.name or _file_name(resource.url)
+        reason = _why_not_open(resource.openness)
+        body = self._reader.body(resource.url) if reason is None else None
+        if reason is None and body is None:
+            reason = NotScreened.NOT_CAPTURED
+        if reason is not None or body is None:
+            self._row(CoverageKind.RESOURCE, resource.url, reason)
+            return
+        extraction = self._tools.worker.extract(body, resource.kind, _file_name(resource.url))
+        self._extracted(resource, extraction)
+        for segment in extraction.segments:
+            self._segment(resource, name, segment)
+
+    def _extracted(self, resource: ResourceCapture, extraction: Extraction) -> None:
+        if not extraction.segments and extraction.gaps:
+            first, *rest = extraction.gaps
+            self._row(CoverageKind.RESOURCE, f"{resource.url} {first.what}", first.reason)
+        else:
+            self._row(CoverageKind.RESOURCE, resource.url)
+            rest = list(extraction.gaps)
+        for gap in rest:
+            picture = gap.reason is NotScreened.PICTURE_TEXT
+            kind = CoverageKind.IMAGE if picture else CoverageKind.RESOURCE
+            self._row(kind, f"{resource.url} {gap.what}", gap.reason)
+
+    def _segment(self, resource: ResourceCapture, name: str, segment: Segment) -> None:
+        place = Place(resource.url, segment.part, f"{name} {segment.locator}".strip())
+        for found in self._judge(segment.text, place):
+            self._add(found, place)
+
+    # Pictures
+
+    def _image(self, image: ImageCapture) -> None:
+        if not image.captured:
+            reason = NotScreened.NOT_CAPTURED
+        elif min(image.width, image.height) < DECORATION_SIDE:
+            reason = NotScreened.DECORATION
+        else:
+            reason = NotScreened.PICTURE_TEXT
+        self._row(CoverageKind.IMAGE, image.url, reason)
+
+    # Judging text
+
+    def _judge(self, text: str, place: Place) -> list[Found]:
+        """All that stands in a run of text; the same run elsewhere is judged only once."""
+        self._characters += len(text)
+        key = (text, place.part)
+        if key not in self._seen:
+            self._seen[key] = [*self._matched(text, place), *self._classified(text, place)]
+        return self._seen[key]
+
+    def _matched(self, text: str, place: Place) -> Iterator[Found]:
+        hits = self._tools.matcher.match(
+            text,
+            subject=self._subject,
+            stage=self._stage,
+            part=place.part,
+            on=self._manifest.taken_at.date(),
+        )
+        for hit in hits:
+            rule = hit.rule
+            yield Found(
+                rule=rule.id,
+                rule_digest=rule.digest,
+                dimension=rule.dimension,
+                family=rule.family,
+                severity=rule.severity,
+                fingerprint=fingerprint(rule.id, text, hit.start, hit.end),
+                place=place,
+                start=hit.start,
+                end=hit.end,
+                text=hit.text,
+                context=_around(text, hit.start, hit.end),
+                explanation=hit.explanation,
+                basis=";".join(str(basis) for basis in rule.basis),
+            )
+
+    def _classified(self, text: str, place: Place) -> Iterator[Found]:
+        if len(text) < CLASSIFIED_FROM:
+            return
+        for classifier in self._tools.classifiers:
+            said = classifier.classify(text)
+            if said.band is Band.SILENT:
+                continue
+            rule = f"model.{classifier.family}"
+            terms = "、".join(f"“{term}”" for term, _ in said.terms[:5])
+            family = families()[classifier.family]
+            strong = said.band is Band.STRONG
+            yield Found(
+                rule=rule,
+                rule_digest=classifier.digest,
+                dimension=family.dimension,
+                family=classifier.family,
+                severity=Severity.SUSPECT if strong else Severity.NOTICE,
+                fingerprint=fingerprint(rule, text, 0, len(text)),
+                place=place,
+                start=0,
+                end=len(text),
+                text=text,
+                context=text,
+                explanation=f"分类模型判断可能属于{family.label},概率 {said.probability:.2f},依据词语 {terms}。",
+                basis="分类模型只作提示,由人判断",
+            )
+
+    def _add(self, found: Found, place: Place, boxes: Sequence[Box] = ()) -> None:
+        """Keep the first of equal findings of a part: a person decides on all of them at once."""
+        key = (found.fingerprint, place.part)
+        if key in self._known:
+            return
+        self._known.add(key)
+        self._result.findings.append(replace(found, place=place, boxes=tuple(boxes)))
+
+    def _measures(self) -> dict[str, float]:
+        manifest = self._manifest
+        open_files = [r for r in manifest.resources if r.openness is Openness.OPEN]
+        kinds = {resource.kind for resource in open_files}
+        pages = [page for page in manifest.pages if page.captured]
+        return {
+            "pages": len(pages),
+            "articles": sum(page.kind == "article" for page in pages),
+            "open_resources": len(open_files),
+            "resource_kinds": len(kinds),
+            "images": sum(image.captured for image in manifest.images),
+            "text_chars": self._characters,
+        }
+
+
+def _around(text: str, start: int, end: int) -> str:
+    low, high = max(0, start - CONTEXT), min(len(text), end + CONTEXT)
+    return ("…" if low else "") + text[low:high] + ("…" if high < len(text) else "")
+
+
+def _file_name(url: str) -> str:
+    return PurePosixPath(unquote(urlsplit(url).path)).name or url
+
+
+def _why_not_open(openness: Openness) -> NotScreened | None:
+    if openness is Openness.OPEN:
+        return None
+    if openness is Openness.OFFSITE:
+        return NotScreened.OFFSITE
+    if openness is Openness.CORRUPT:
+        return NotScreened.UNREADABLE
+    if openness.access is Access.CANNOT_TELL:
+        return NotScreened.NOT_CAPTURED
+    return NotScreened.NOT_OPEN
