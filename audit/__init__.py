@@ -1,0 +1,1 @@
+"""The judgement: text out of a snapshot, screened, reviewed by people, and ended in a verdict."""

@@ -1,0 +1,127 @@
+"""The worker outlives whatever a file does to its child."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from audit.extract import Gap
+from audit.extract.limits import Limits
+from audit.extract.worker import ExtractionWorker
+from models.vocabulary import NotScreened, ResourceKind
+
+HOSTILE = """
+import os, signal, tempfile, time
+from audit.extract.records import Segment
+from audit.extract.registry import extractor
+from models.vocabulary import Part, ResourceKind
+
+@extractor(ResourceKind.OTHER)
+def misbehave(data, context):
+    yield Segment("begun", Part.ATTACHMENT, "1")
+    match data.decode():
+        case "sleep": time.sleep(3600)
+        case "spin":
+            while True: pass
+        case "hog":
+            hoard = []
+            while True: hoard.append(bytearray(1 << 26))
+        case "crash": os.kill(os.getpid(), signal.SIGSEGV)
+        case "leave": os._exit(0)
+        case "print": os.write(1, b"noise\\n"); print("noise", flush=True)
+        case "write": tempfile.TemporaryFile(buffering=0).write(b"x")
+        case "secrets": yield Segment(",".join(sorted(os.environ)), Part.ATTACHMENT, "2")
+"""
+
+
+@pytest.fixture(scope="module")
+def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ExtractionWorker]:
+    folder = tmp_path_factory.mktemp("modules")
+    (folder / "hostile_extractor.py").write_text(HOSTILE, encoding="utf-8")
+    limits = Limits(seconds=6, cpu_seconds=3, memory_bytes=768 << 20)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(folder))
+        patch.setenv("SPACEAUDIT_SECRET", "s3cret")
+        with ExtractionWorker(limits, modules=["hostile_extractor"]) as worker:
+            yield worker
+
+
+@pytest.mark.parametrize(
+    ("deed", "reason"),
+    [
+        ("sleep", NotScreened.TIMEOUT),
+        ("spin", NotScreened.TIMEOUT),
+        ("hog", NotScreened.TOO_LARGE),
+        ("crash", NotScreened.UNREADABLE),
+        ("leave", NotScreened.UNREADABLE),
+        ("write", NotScreened.UNREADABLE),
+    ],
+)
+def test_a_bad_file_is_a_gap_and_the_next_is_read(
+    worker: ExtractionWorker, deed: str, reason: NotScreened
+) -> None:
+    found = worker.extract(deed.encode(), ResourceKind.OTHER, "坏.bin")
+    assert found.gaps == (Gap("坏.bin", reason),)
+    after = worker.extract("好".encode(), ResourceKind.TXT, "好.txt")
+    assert [segment.text for segment in after.segments] == ["好"]
+
+
+def test_prints_do_not_reach_the_wire(worker: ExtractionWorker) -> None:
+    found = worker.extract(b"print", ResourceKind.OTHER, "x")
+    assert ([s.text for s in found.segments], found.gaps) == (["begun"], ())
+
+
+def test_the_child_gets_none_of_our_environment(worker: ExtractionWorker) -> None:
+    found = worker.extract(b"secrets", ResourceKind.OTHER, "x")
+    names = set(found.segments[1].text.split(","))
+    assert "SPACEAUDIT_SECRET" not in names
+    assert names <= {
+        "PYTHONPATH",
+        "PYTHONSAFEPATH",
+        "PYTHONDONTWRITEBYTECODE",
+        "PYTHONUTF8",
+        "LC_CTYPE",
+    }
+
+
+def test_the_same_child_reads_file_after_file(worker: ExtractionWorker) -> None:
+    worker.extract(b"1", ResourceKind.TXT, "a")
+    process = worker._process
+    worker.extract(b"2", ResourceKind.TXT, "b")
+    assert worker._process is process
+
+
+def test_a_large_file_does_not_reach_the_child() -> None:
+    with ExtractionWorker(Limits(file_bytes=10)) as worker:
+        found = worker.extract(b"0" * 11, ResourceKind.TXT, "x")
+        assert found.gaps == (Gap("x", NotScreened.TOO_LARGE),)
+        assert worker._process is None
+
+
+def test_closing_ends_the_child() -> None:
+    with ExtractionWorker() as worker:
+        worker.extract(b"1", ResourceKind.TXT, "a")
+        process = worker._process
+    assert process is not None
+    assert process.returncode is not None
+
+
+def test_starting_a_worker_loads_no_parser() -> None:
+    code = (
+        "import sys, audit.extract.worker;"
+        "print(sorted({'lxml', 'pypdfium2', 'openpyxl', 'docx'} & set(sys.modules)))"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[1],
+        env=dict(os.environ),
+    )
+    assert shown.stdout.strip() == "[]"
