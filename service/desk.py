@@ -1,0 +1,45 @@
+"""What the pages, the API and the review commands stand on, handed to them in one record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Engine
+from sqlmodel import Session
+
+from audit.verdict import Basis
+from models.tables import Campaign, Snapshot, Space, Verdict
+from rules.pack import RulePack
+from rules.policy import load_policy
+from service.snapshots import Snapshots
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """One installation, as its reading and deciding side sees it.
+
+    Attributes:
+        pack: The rules in force today.
+        models: The classifiers in force today: digest by family.
+        issue: Judges a space anew after a decision by the named user, and appends the verdict.
+        clock: The date-time in UTC.
+    """
+
+    engine: Engine
+    snapshots: Snapshots
+    pack: RulePack
+    issue: Callable[[Session, Space, str], Verdict]
+    clock: Callable[[], datetime]
+    models: Mapping[str, str] = field(default_factory=dict)
+
+    def basis(self, campaign: Campaign, newest: Snapshot | None) -> Basis:
+        """What a verdict on a space of the campaign would stand on today."""
+        return Basis(
+            snapshot=newest.id if newest else None,
+            content_digest=newest.content_digest if newest else None,
+            rule_pack=self.pack.digest,
+            models=self.models,
+            policy=load_policy(campaign.policy).stamp,
+        )

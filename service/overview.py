@@ -1,0 +1,152 @@
+"""The list of a campaign's spaces: where each stands and what waits for a person.
+
+Every number comes from one grouped query a table, so that thousands of spaces stay quick.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlmodel import Session, col, func, select
+
+from audit.review import STATES, in_force
+from models.tables import Campaign, Coverage, Finding, Resource
+from models.vocabulary import (
+    Access,
+    CoverageKind,
+    FindingState,
+    Severity,
+    VerdictState,
+    Visibility,
+)
+from service.desk import Desk
+from service.facts import SpaceFacts, campaign_facts, decisions_of, keys_of
+from service.nominations import NominatedSpace
+from service.report import Count, VerdictShown, verdict_shown
+
+#: Kinds of the coverage ledger that lists show, in this order.
+SHOWN_COVERAGE = (CoverageKind.PAGE, CoverageKind.RESOURCE, CoverageKind.IMAGE)
+
+_NOTHING = Count()
+
+
+@dataclass(frozen=True, slots=True)
+class OverviewRow:
+    """One space in the list.
+
+    ``open`` counts the findings that nobody has decided on, by severity; ``decided`` the others by
+    state.
+    """
+
+    nomination: NominatedSpace
+    visibility: Visibility | None
+    verdict: VerdictShown | None
+    open: Mapping[Severity, int]
+    decided: Mapping[FindingState, int]
+    resources: int
+    resources_open: int
+    coverage: Mapping[CoverageKind, Count]
+
+    @property
+    def state(self) -> VerdictState | None:
+        """Where the space stands; None before its first verdict."""
+        return self.verdict.state if self.verdict else None
+
+    @property
+    def covered(self) -> bool:
+        """Whether everything found was screened."""
+        counts = self.coverage.values()
+        return bool(self.coverage) and all(each.found == each.screened for each in counts)
+
+    def count(self, kind: CoverageKind) -> Count:
+        """Found and screened of one kind."""
+        return self.coverage.get(kind, _NOTHING)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    findings: Mapping[str, Sequence[tuple[str, Severity]]]
+    resources: Mapping[str, tuple[int, int]]
+    coverage: Mapping[str, Mapping[CoverageKind, Count]]
+
+
+def campaign_overview(session: Session, desk: Desk, campaign: Campaign) -> list[OverviewRow]:
+    """Every space of the campaign in the order of first import."""
+    facts = campaign_facts(session, campaign)
+    snapshots, screenings = keys_of(facts)
+    sums = _Sums(
+        findings=_findings(session, set(screenings)),
+        resources=_resources(session, set(snapshots)),
+        coverage=_coverage(session, set(screenings)),
+    )
+    decisions = decisions_of(session, [each.nomination.space_id for each in facts])
+    rows = []
+    for each in facts:
+        held = in_force(decisions.get(each.nomination.space_id, ()))
+        screening = each.screening.id if each.screening else ""
+        states = [
+            (
+                STATES[held[fingerprint].action] if fingerprint in held else FindingState.OPEN,
+                severity,
+            )
+            for fingerprint, severity in sums.findings.get(screening, ())
+        ]
+        rows.append(_row(desk, campaign, each, sums, states))
+    return rows
+
+
+def _row(
+    desk: Desk,
+    campaign: Campaign,
+    facts: SpaceFacts,
+    sums: _Sums,
+    states: Sequence[tuple[FindingState, Severity]],
+) -> OverviewRow:
+    found, free = sums.resources.get(facts.snapshot.id, (0, 0)) if facts.snapshot else (0, 0)
+    return OverviewRow(
+        nomination=facts.nomination,
+        visibility=facts.snapshot.visibility if facts.snapshot else None,
+        verdict=verdict_shown(desk, campaign, facts),
+        open=Counter(severity for state, severity in states if state is FindingState.OPEN),
+        decided=Counter(state for state, _ in states if state is not FindingState.OPEN),
+        resources=found,
+        resources_open=free,
+        coverage=sums.coverage.get(facts.screening.id, {}) if facts.screening else {},
+    )
+
+
+def _findings(session: Session, screenings: set[str]) -> dict[str, list[tuple[str, Severity]]]:
+    found: dict[str, list[tuple[str, Severity]]] = defaultdict(list)
+    query = select(col(Finding.screening_id), col(Finding.fingerprint), col(Finding.severity))
+    for screening, fingerprint, severity in session.exec(query):
+        if screening in screenings:
+            found[screening].append((fingerprint, severity))
+    return found
+
+
+def _resources(session: Session, snapshots: set[str]) -> dict[str, tuple[int, int]]:
+    found: dict[str, tuple[int, int]] = {}
+    columns = (col(Resource.snapshot_id), col(Resource.openness))
+    query = select(*columns, func.count()).group_by(*columns)
+    for snapshot, openness, number in session.exec(query):
+        if snapshot in snapshots:
+            total, free = found.get(snapshot, (0, 0))
+            is_open = openness.access is Access.PUBLIC
+            found[snapshot] = (total + number, free + (number if is_open else 0))
+    return found
+
+
+def _coverage(session: Session, screenings: set[str]) -> dict[str, dict[CoverageKind, Count]]:
+    found: dict[str, dict[CoverageKind, Count]] = defaultdict(dict)
+    columns = (col(Coverage.screening_id), col(Coverage.kind), col(Coverage.screened))
+    query = select(*columns, func.count()).group_by(*columns)
+    for screening, kind, screened, number in session.exec(query):
+        if screening in screenings:
+            so_far = found[screening].get(kind, _NOTHING)
+            found[screening][kind] = Count(
+                found=so_far.found + number,
+                screened=so_far.screened + (number if screened else 0),
+            )
+    return found
