@@ -103,14 +103,22 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return _explain(error, error.message, error.hint, error.exit_code)
     except tuple(REPORTED) as error:
         exit_code, hint = next(REPORTED[kind] for kind in REPORTED if isinstance(error, kind))
-        message = str(error.orig) if isinstance(error, DBAPIError) else str(error)
-        return _explain(error, message.strip(), hint, exit_code)
+        return _explain(error, _message(error), hint, exit_code)
     return ExitCode.DONE
+
+
+def _message(error: Exception) -> str:
+    if isinstance(error, DBAPIError):
+        return str(error.orig)
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 def _explain(error: Exception, message: str, hint: str, exit_code: ExitCode) -> int:
     log.debug("the command ended in an error", exc_info=error)
-    complain(masked(message), hint)
+    # Servers answer in several lines; an error is one sentence.
+    complain(masked(" ".join(message.split())), hint)
     return exit_code
 
 

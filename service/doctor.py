@@ -116,7 +116,7 @@ def _database(config: Config) -> Check:
         return Check(
             "database",
             ok=False,
-            found=f"{address}: {masked(problem)}",
+            found=f"{address}: {masked(' '.join(problem.split()))}",
             advice="start the server, or set SPACEAUDIT_DATABASE_URL",
         )
     tables = "tables are there" if current else "the next command makes the tables"
