@@ -74,8 +74,6 @@ class Browser:
 
     path: Path
     kind: BrowserKind
-    args: tuple[str, ...] = ()
-    """Command-line switches that this build needs beside ours."""
 
     @property
     def sandbox(self) -> bool:
@@ -139,7 +137,7 @@ def launch_options(browser: Browser, proxy: str | None = None) -> LaunchOptions:
         executable_path=str(browser.path),
         headless=True,
         chromium_sandbox=browser.sandbox,
-        args=[*_ARGS, *browser.args, *extra],
+        args=[*_ARGS, *extra],
     )
     if proxy is not None:
         options["proxy"] = _proxy_settings(proxy)

