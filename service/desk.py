@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from audit.verdict import Basis
-from models.tables import Campaign, Snapshot, Space, Verdict
+from models.tables import Campaign, Snapshot, Verdict
 from rules.pack import RulePack
 from rules.policy import load_policy
 from service.snapshots import Snapshots
@@ -23,14 +23,15 @@ class Desk:
     Attributes:
         pack: The rules in force today.
         models: The classifiers in force today: digest by family.
-        issue: Judges a space anew after a decision by the named user, and appends the verdict.
+        issue: Judges a space (by its key) anew after a decision of the named user, and appends
+            the verdict if it says anything new.
         clock: The date-time in UTC.
     """
 
     engine: Engine
     snapshots: Snapshots
     pack: RulePack
-    issue: Callable[[Session, Space, str], Verdict]
+    issue: Callable[[Session, Campaign, int, str], Verdict]
     clock: Callable[[], datetime]
     models: Mapping[str, str] = field(default_factory=dict)
 

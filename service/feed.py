@@ -6,7 +6,7 @@ records below, so that nothing else (a quotation, a name, an address with one) c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 
@@ -134,12 +134,9 @@ def log_after(
     return [feed_item(verdict, code) for verdict, code in session.exec(query)]
 
 
-def last_serial(session: Session) -> int:
-    """The newest serial; 0 before the first verdict."""
-    return session.exec(select(func.max(Verdict.serial))).one() or 0
-
-
-def newest_after(session: Session, serial: int, limit: int) -> list[tuple[Verdict, Campaign, str]]:
+def newest_after(
+    session: Session, serial: int, limit: int, campaign: str | None = None
+) -> list[tuple[Verdict, Campaign, str]]:
     """The newest verdict of each space, of those after a serial, in the order of their serials."""
     newest = select(func.max(Verdict.serial)).group_by(col(Verdict.space_id))
     query = (
@@ -147,12 +144,13 @@ def newest_after(session: Session, serial: int, limit: int) -> list[tuple[Verdic
         .join(Space, col(Space.id) == col(Verdict.space_id))
         .join(Campaign, col(Campaign.id) == col(Verdict.campaign_id))
         .where(col(Verdict.serial).in_(newest), col(Verdict.serial) > serial)
-        .order_by(col(Verdict.serial))
-        .limit(limit)
     )
-    return list(session.exec(query).all())
+    if campaign is not None:
+        query = query.where(Campaign.code == campaign)
+    return list(session.exec(query.order_by(col(Verdict.serial)).limit(limit)).all())
 
 
-def lines(items: Iterable[FeedItem]) -> list[Mapping[str, object]]:
-    """Items as plain values for JSON."""
-    return [item.model_dump(mode="json") for item in items]
+def newest_of(session: Session, space: Space) -> Verdict | None:
+    """The newest verdict of one space."""
+    query = select(Verdict).where(Verdict.space_id == space.id)
+    return session.exec(query.order_by(col(Verdict.serial).desc()).limit(1)).first()
