@@ -8,6 +8,7 @@ from pathlib import Path
 from sqlmodel import Session, select
 
 from models.audit_log import record
+from models.database import take_writer_lock
 from models.tables import Campaign
 from rules.profile import PROFILE_SUFFIX, load_profile
 from service.errors import CampaignError
@@ -34,6 +35,8 @@ def campaign_for(  # noqa: PLR0913  (a campaign is its code, profile and policy;
         ProfileError: there is no such profile.
     """
     profile = _whole_path(profile)
+    # Two first imports at once would both make it.
+    take_writer_lock(session)
     found = _by_code(session, code)
     if found is None:
         new = Campaign(

@@ -6,12 +6,14 @@ import asyncio
 import shutil
 import subprocess
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import fsspec
+from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import col, select
 
@@ -110,7 +112,8 @@ def _font_file() -> str | None:
 def _database(config: Config) -> Check:
     address = masked(config.database_url)
     try:
-        current = is_current(open_engine(config.database_url))
+        with _engine(config) as engine:
+            current = is_current(engine)
     except (DatabaseError, DBAPIError, OSError) as error:
         problem = str(error.orig) if isinstance(error, DBAPIError) else str(error)
         return Check(
@@ -119,7 +122,7 @@ def _database(config: Config) -> Check:
             found=f"{address}: {masked(' '.join(problem.split()))}",
             advice="start the server, or set SPACEAUDIT_DATABASE_URL",
         )
-    tables = "tables are there" if current else "the next command makes the tables"
+    tables = "its tables are there" if current else "the next command makes or updates its tables"
     return Check("database", ok=True, found=f"{address}: {tables}")
 
 
@@ -177,15 +180,24 @@ def _clock(config: Config) -> Check:
 def _newest_event(config: Config) -> datetime | None:
     """When the audit log was last written to; None where there is none to read."""
     try:
-        engine = open_engine(config.database_url)
-        if not is_current(engine):
-            return None
-        with session(engine) as current:
-            newest = select(AuditEvent.at).order_by(col(AuditEvent.seq).desc()).limit(1)
-            return current.exec(newest).first()
+        with _engine(config) as engine:
+            if not is_current(engine):
+                return None
+            with session(engine) as current:
+                newest = select(AuditEvent.at).order_by(col(AuditEvent.seq).desc()).limit(1)
+                return current.exec(newest).first()
     except (DatabaseError, DBAPIError, OSError):
         # The database's own check says why.
         return None
+
+
+@contextmanager
+def _engine(config: Config) -> Iterator[Engine]:
+    engine = open_engine(config.database_url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
 
 CHECKS: tuple[Callable[[Config], Check], ...] = (

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Engine
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from models.database import migrate, open_engine
+from sqlalchemy import Engine
+from sqlmodel import Session
+
+from models.database import migrate, open_engine, session
 from service.config import Config
 
 
@@ -17,3 +21,18 @@ def open_database(config: Config) -> Engine:
     engine = open_engine(config.database_url)
     migrate(engine)
     return engine
+
+
+@contextmanager
+def database_session(config: Config) -> Iterator[Session]:
+    """One unit of work of a command: committed at the end, rolled back on an error.
+
+    Raises:
+        DatabaseError: as :func:`open_database`.
+    """
+    engine = open_database(config)
+    try:
+        with session(engine) as current:
+            yield current
+    finally:
+        engine.dispose()

@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 import typer
 
-from models.database import session
 from service.campaigns import campaign_for
 from service.config import Config, load_config
 from service.console import (
@@ -24,7 +23,7 @@ from service.console import (
 from service.errors import ExitCode
 from service.nomination_rows import read_nominations
 from service.nominations import ImportResult, import_nominations
-from service.workspace import open_database
+from service.workspace import database_session
 
 FileArgument = Annotated[Path, typer.Argument(help="Nomination file, xlsx or csv.")]
 ProfileOption = Annotated[
@@ -93,7 +92,7 @@ def import_path(  # noqa: PLR0913
     """Import one file into a campaign, which is made if there is none; commits, unless a dry run."""
     file = read_nominations(path, sheet)
     at, who = config.clock(), actor()
-    with session(open_database(config)) as current:
+    with database_session(config) as current:
         target = campaign_for(current, campaign, profile, None, at, actor=who)
         result = import_nominations(current, file, target, at=at, actor=who, dry_run=dry_run)
         if dry_run:

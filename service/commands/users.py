@@ -7,12 +7,11 @@ from typing import Annotated
 
 import typer
 
-from models.database import session
 from models.vocabulary import Role
 from service.config import load_config
 from service.console import JsonOption, actor, examples, out, print_json, print_table
 from service.users import accounts, add_user, disable_user
-from service.workspace import open_database
+from service.workspace import database_session
 
 NameArgument = Annotated[str, typer.Argument(help="Name of the user.")]
 
@@ -40,14 +39,14 @@ def add(
 ) -> None:
     """Add a user."""
     config = load_config()
-    with session(open_database(config)) as current:
+    with database_session(config) as current:
         user = add_user(current, name, role, county, at=config.clock(), actor=actor())
         out.print(f"{user.name}: {role.value} ({role.label}) {county or ''}".rstrip(), markup=False)
 
 
 def show(*, as_json: JsonOption = False) -> None:
     """List the users."""
-    with session(open_database(load_config())) as current:
+    with database_session(load_config()) as current:
         found = accounts(current)
     if as_json:
         print_json([asdict(account) for account in found])
@@ -62,6 +61,6 @@ def show(*, as_json: JsonOption = False) -> None:
 def disable(name: NameArgument) -> None:
     """Disable a user; what the user decided stays."""
     config = load_config()
-    with session(open_database(config)) as current:
+    with database_session(config) as current:
         user = disable_user(current, name, at=config.clock(), actor=actor())
         out.print(f"{user.name}: disabled", markup=False)

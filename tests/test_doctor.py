@@ -1,0 +1,127 @@
+"""What ``doctor`` says of a machine that lacks something; a browser is started only where it is the point."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from models.audit_log import record
+from models.database import session
+from service import doctor
+from service.config import Config
+from service.doctor import Check, examine
+from service.workspace import open_database
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
+    monkeypatch.chdir(tmp_path)
+    return Config(home=tmp_path / "var", browser=tmp_path / "no-browser")
+
+
+def check(name: str, config: Config) -> Check:
+    return {each.name: each for each in examine(config)}[name]
+
+
+def test_every_check_is_named_and_what_fails_has_advice(config: Config) -> None:
+    checks = examine(config)
+    names = ["browser", "fonts", "database", "store", "disk", "clock"]
+    assert [each.name for each in checks] == names
+    assert all(each.found for each in checks)
+    assert all(each.advice for each in checks if not each.ok)
+
+
+def test_a_missing_browser_is_missing(config: Config) -> None:
+    missing = check("browser", config)
+    assert not missing.ok
+    assert "no-browser" in missing.found
+    assert "SPACEAUDIT_BROWSER" in missing.advice
+
+
+def test_a_new_database_is_well_and_says_that_tables_come(config: Config) -> None:
+    assert "next command makes" in check("database", config).found
+    open_database(config)
+    found = check("database", config)
+    assert found.ok
+    assert "tables are there" in found.found
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("postgresql://u:hush@127.0.0.1:1/x", "u:***@127.0.0.1:1/x"),
+        ("nonsense", "nonsense"),
+        ("sqlite:////dev/null/a.db", "/dev/null/a.db"),
+    ],
+)
+def test_a_database_that_cannot_be_used(address: str, shown: str, config: Config) -> None:
+    found = check("database", config.model_copy(update={"database_url": address}))
+    assert not found.ok
+    assert shown in found.found
+    assert "hush" not in found.found
+    assert "\n" not in found.found
+
+
+def test_a_database_file_that_is_none(config: Config, tmp_path: Path) -> None:
+    (tmp_path / "a.db").write_text("no database, some text", encoding="utf-8")
+    address = {"database_url": f"sqlite:///{tmp_path / 'a.db'}"}
+    assert not check("database", config.model_copy(update=address)).ok
+
+
+def test_a_store_is_tried_by_writing_and_left_empty(config: Config) -> None:
+    assert check("store", config).ok
+    assert list(Path(config.store).iterdir()) == []
+
+
+@pytest.mark.parametrize("address", ["/dev/null/snapshots", "nosuch://bucket"])
+def test_a_store_that_cannot_be_written(address: str, config: Config) -> None:
+    found = check("store", config.model_copy(update={"store": address}))
+    assert not found.ok
+    assert "SPACEAUDIT_STORE" in found.advice
+
+
+def test_a_full_disk(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert check("disk", config).ok == (
+        shutil.disk_usage(config.home.parent).free >= doctor.MIN_FREE_BYTES
+    )
+    monkeypatch.setattr(doctor, "MIN_FREE_BYTES", 1024**6)
+    assert not check("disk", config).ok
+
+
+def test_a_machine_without_chinese_fonts(
+    config: Config, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(doctor, "FONT_FOLDERS", (str(tmp_path / "fonts"),))
+    assert not check("fonts", config).ok
+    (tmp_path / "fonts" / "noto").mkdir(parents=True)
+    (tmp_path / "fonts" / "noto" / "NotoSans-Regular.ttf").touch()
+    assert not check("fonts", config).ok
+    (tmp_path / "fonts" / "noto" / "NotoSansCJK-Regular.ttc").touch()
+    assert check("fonts", config).ok
+
+
+def test_a_clock_behind_the_log_or_the_program_is_wrong(config: Config) -> None:
+    assert check("clock", config).ok
+    with session(open_database(config)) as current:
+        tomorrow = datetime.now(UTC) + timedelta(days=1)
+        record(current, actor="a", action="x", at=tomorrow, subject="campaign:1")
+    behind = check("clock", config)
+    assert not behind.ok
+    assert "newest event" in behind.found
+
+
+def test_a_pretended_clock_is_said(config: Config) -> None:
+    pretended = config.model_copy(update={"now": datetime(2022, 10, 1, tzinfo=UTC)})
+    found = check("clock", pretended)
+    assert found.ok
+    assert "SPACEAUDIT_NOW" in found.found
+
+
+@pytest.mark.browser
+def test_the_browser_really_starts(config: Config) -> None:
+    found = check("browser", config.model_copy(update={"browser": None}))
+    assert found.ok, found
