@@ -59,6 +59,7 @@ def keep_snapshot(  # noqa: PLR0913  (where the snapshot is, and whose)
         id=manifest.snapshot_id,
         crawl_id=manifest.crawl_id,
         space_id=space_id,
+        url=manifest.url,
         wacz=wacz,
         digest=digest,
         content_digest=manifest.content_digest,

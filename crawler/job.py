@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import signal
 import sys
+import threading
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -96,9 +99,16 @@ def crawl(order: CrawlOrder) -> int:
     return 1 if failed else 0
 
 
+def _end_with_parent() -> None:
+    """End this process and its browser when the parent is gone: nobody else would."""
+    sys.stdin.buffer.read()
+    os.killpg(0, signal.SIGKILL)
+
+
 def main(arguments: list[str]) -> int:
     """Read the order and carry it out."""
     order = CrawlOrder.model_validate_json(Path(arguments[0]).read_text(encoding="utf-8"))
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         return crawl(order)
     except (BrowserError, SigningKeyError, StoreError) as error:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
 
 from crawler.task import CrawlOrder, Receipt
 
 #: Waited for a crawl process to go after it was asked to, before it is killed, in seconds.
 GRACE_SECONDS = 10
+#: Seconds given to the child of a run that was killed to notice it and let go of the lock.
+LOCK_TRIES = 10
 
 
 class CrawlError(RuntimeError):
@@ -55,16 +61,11 @@ def run(order: CrawlOrder, follow: Callable[[Progress], None]) -> int:
     path.write_text(order.model_dump_json(indent=1), encoding="utf-8")
     failed = 0
     log = order.directory / "crawl.stderr"
-    with log.open("wb") as errors:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "crawler.job", str(path)],
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-            text=True,
-            encoding="utf-8",
-        )
+    with (
+        log.open("wb") as errors,
+        _alone(order.directory) as lock,
+        _start(path, errors, lock) as process,
+    ):
         try:
             for progress in _events(process):
                 failed += progress.event == "failed"
@@ -81,6 +82,40 @@ def run(order: CrawlOrder, follow: Callable[[Progress], None]) -> int:
             environment=False,
         )
     return failed
+
+
+def _start(order: Path, errors: IO[bytes], lock: int) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "crawler.job", str(order)],
+        # Never written to: its end tells the child that we are gone.
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        start_new_session=True,
+        # The child holds the lock as well, until it is gone itself.
+        pass_fds=(lock,),
+        text=True,
+        encoding="utf-8",
+    )
+
+
+@contextmanager
+def _alone(directory: Path) -> Iterator[int]:
+    """Hold the crawl's lock: two processes at one crawl would write into each other's work."""
+    with (directory / "lock").open("wb") as stream:
+        for left in reversed(range(LOCK_TRIES)):
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if not left:
+                    raise CrawlError(
+                        "another process is at this crawl; wait for it, or stop it, and run the same "
+                        "command again",
+                        environment=False,
+                    ) from error
+                time.sleep(1)
+        yield stream.fileno()
 
 
 def _events(process: subprocess.Popen[str]) -> Iterator[Progress]:

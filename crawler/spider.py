@@ -7,6 +7,7 @@ limits, time-outs and size caps hold; what belongs to one space stays together i
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -92,7 +93,10 @@ class SpaceSpider(Spider):
         return await self.crawler.engine.download_async(request)
 
     async def _visit(self, task: SpaceTask, means: Means) -> FinishedVisit | None:
-        folder = self.order.directory / "work" / task.space
+        # An identifier comes from a file that anybody may have written: it names no directory.
+        folder = (
+            self.order.directory / "work" / hashlib.sha256(task.space.encode()).hexdigest()[:16]
+        )
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         try:

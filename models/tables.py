@@ -125,6 +125,8 @@ class Snapshot(SQLModel, table=True):
     id: str = Field(primary_key=True)
     crawl_id: str = Field(foreign_key="crawl.id", index=True)
     space_id: int = Field(foreign_key="space.id", index=True)
+    #: The nominated address that was visited.
+    url: str
     #: Name of the object in the snapshot store.
     wacz: str
     #: ``sha256:…`` of the WACZ file.

@@ -154,6 +154,7 @@ def upgrade() -> None:
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("crawl_id", sa.String(), nullable=False),
         sa.Column("space_id", sa.Integer(), nullable=False),
+        sa.Column("url", sa.String(), nullable=False),
         sa.Column("wacz", sa.String(), nullable=False),
         sa.Column("digest", sa.String(), nullable=False),
         sa.Column("content_digest", sa.String(), nullable=False),
