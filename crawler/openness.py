@@ -64,9 +64,9 @@ def judge_file(fetched: Fetched) -> Opened:
         return Opened(openness, judged.outcome, claimed or ResourceKind.OTHER, judged.evidence)
     found = sniff(fetched.body)
     openness, why = _judge_content(fetched.body, claimed, found)
-    kind = found.kind or claimed or ResourceKind.OTHER
-    if openness in (Openness.DISGUISED, Openness.LOGIN, Openness.PAID) and claimed:
-        kind = claimed
+    # Where the file itself was seen, its content says what it is; else its name does.
+    seen = openness in (Openness.OPEN, Openness.PASSWORD, Openness.CORRUPT)
+    kind = (found.kind if seen else claimed) or claimed or found.kind or ResourceKind.OTHER
     evidence = f"状态码 {fetched.status},{len(fetched.body)} 字节,{why}"
     return Opened(openness, Outcome.OK, kind, evidence)
 

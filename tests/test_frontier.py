@@ -1,0 +1,112 @@
+"""The frontier: what belongs to a space, each address once, within budget."""
+
+import pytest
+
+from crawler.frontier import Frontier, PlannedPage, normalise
+from crawler.reading import FoundLink, PageReading
+from crawler.task import Limits
+from models.vocabulary import NotScreened, PageKind
+from rules.profile import PagePattern, Profile, load_profile
+
+HOME = "http://platform.example/space/s1"
+PLATFORM = Profile(
+    id="p",
+    version="1",
+    title="t",
+    hosts=("platform.example",),
+    space_pattern=r"^/space/(?P<space>\w+)",
+    pages=(
+        PagePattern(kind=PageKind.ARTICLE, pattern=r"/article/\d+$"),
+        PagePattern(kind=PageKind.LIST, pattern=r"/articles(\?page=\d+)?$"),
+    ),
+    ignore=(r"/edit",),
+    resource_patterns=(r"^/files/",),
+)
+
+
+def read(*links: str, frontier: Frontier, depth: int = 0) -> list[str]:
+    page = PlannedPage(HOME, PageKind.HOME, depth, None)
+    frontier.add(page, PageReading(links=[FoundLink(link) for link in links]))
+    return [planned.url for planned in frontier]
+
+
+@pytest.mark.parametrize(
+    ("link", "taken"),
+    [
+        ("http://platform.example/space/s1/article/3", True),
+        ("http://platform.example/space/s1/articles?page=2", True),
+        ("http://platform.example/space/s2/article/3", False),
+        ("http://platform.example/space/s1/article/3/edit", False),
+        ("http://platform.example/space/s1/visitors", False),
+        ("http://other.example/space/s1/article/3", False),
+        ("http://platform.example/login", False),
+    ],
+)
+def test_pages_of_a_space_by_its_profile(link: str, taken: bool) -> None:
+    assert bool(read(link, frontier=Frontier(HOME, PLATFORM, Limits()))) is taken
+
+
+@pytest.mark.parametrize(
+    ("link", "taken"),
+    [
+        ("http://any.example/teachers/wang/lessons/1", True),
+        ("http://any.example/teachers/wang/?page=2", False),
+        ("http://any.example/teachers/wangwu/lessons/1", False),
+        ("http://any.example/teachers/", False),
+        ("http://any.example/teachers/wang/login", False),
+    ],
+)
+def test_pages_of_a_space_without_configuration(link: str, taken: bool) -> None:
+    frontier = Frontier("http://any.example/teachers/wang", load_profile("generic"), Limits())
+    if "?page=2" in link:
+        taken = True  # the same path with a query is a page of the same list
+    assert bool(read(link, frontier=frontier)) is taken
+
+
+def test_each_page_once() -> None:
+    frontier = Frontier(HOME, PLATFORM, Limits())
+    link = "http://platform.example/space/s1/article/3"
+    assert read(
+        link,
+        link + "#top",
+        link.upper().replace("/SPACE/S1/ARTICLE", "/space/s1/article"),
+        frontier=frontier,
+    ) == [link]
+
+
+def test_files_are_not_pages() -> None:
+    frontier = Frontier(HOME, PLATFORM, Limits())
+    links = (
+        "http://platform.example/files/s1/a.pdf",
+        "http://cdn.example/b.docx",
+        "https://pan.baidu.com/s/1abc",
+        "http://platform.example/space/s1/pic.png",
+    )
+    assert read(*links, frontier=frontier) == []
+    assert list(frontier.files) == list(links[:3])
+
+
+def test_budgets_go_to_the_ledger() -> None:
+    frontier = Frontier(HOME, PLATFORM, Limits(max_pages=3, max_resources=1, max_depth=2))
+    articles = [f"http://platform.example/space/s1/article/{n}" for n in range(4)]
+    assert len(read(*articles, frontier=frontier)) == 2
+    read("http://x.example/a.pdf", "http://x.example/b.pdf", frontier=frontier)
+    read("http://platform.example/space/s1/article/9", frontier=frontier, depth=2)
+    assert len(frontier.files) == 1
+    assert len(frontier.left_out) == 4
+    assert {left.reason for left in frontier.left_out} == {NotScreened.BUDGET}
+
+
+@pytest.mark.parametrize(
+    ("url", "same"),
+    [
+        ("HTTP://Platform.Example:80/a", "http://platform.example/a"),
+        ("https://platform.example:443", "https://platform.example/"),
+        ("http://platform.example/a?b=2&a=1", "http://platform.example/a?a=1&b=2"),
+        ("http://platform.example/a#part", "http://platform.example/a"),
+        ("http://platform.example/#/space/1", "http://platform.example/#/space/1"),
+        ("http://platform.example:8080/a", "http://platform.example:8080/a"),
+    ],
+)
+def test_one_spelling_of_an_address(url: str, same: str) -> None:
+    assert normalise(url) == same
