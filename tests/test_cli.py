@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 from sqlmodel import select
 
+from crawler.store import StoreError
 from models.tables import AuditEvent, Campaign
 from service import cli
 from service.commands import nominations as nominations_command
@@ -168,6 +169,16 @@ def test_the_traceback_is_logged_at_debug_only(
     said = spaceaudit("user", "disable", "王")
     assert "Traceback" in said.err
     assert said.err.rstrip().splitlines()[-2].startswith("error: there is no user")
+
+
+def test_no_error_shows_a_password(spaceaudit: Spaceaudit, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise StoreError("the store s3://key:hush@host/bucket cannot be opened\nat all")
+
+    monkeypatch.setattr(nominations_command, "read_nominations", fail)
+    said = spaceaudit("nominations", "import", "a.csv", "-c", "1")
+    assert said.code == ExitCode.ENVIRONMENT
+    assert said.err == "error: the store s3://key:***@host/bucket cannot be opened at all\n"
 
 
 def test_ctrl_c_says_that_the_same_command_continues(

@@ -25,7 +25,7 @@ def problems(file: NominationFile) -> list[tuple[int, str, str]]:
 def test_a_csv_reads_in_every_encoding_and_delimiter(
     encoding: str, delimiter: str, tmp_path: Path
 ) -> None:
-    cells = table([row(备注='说“好”,\n再说;又说\t"好"')])
+    cells = table([{"序号": "1", **row(备注='说“好”,\n再说;又说\t"好"')}])
     file = read_nominations(write_csv(tmp_path / "a.csv", cells, encoding, delimiter))
     assert file.refused == ()
     (read,) = file.rows
@@ -34,6 +34,7 @@ def test_a_csv_reads_in_every_encoding_and_delimiter(
     assert (read.pilot, read.front_line, read.consent) == (False, True, True)
     assert read.note == '说“好”, 再说;又说 "好"'
     assert read.number == 2
+    assert read.extra == {"序号": "1"}
 
 
 def test_an_xlsx_reads_the_same_as_a_csv(tmp_path: Path) -> None:
