@@ -324,15 +324,21 @@ def test_without_a_font_set_up_goes_on_and_says_so(
     ("name", "chinese"),
     [
         ("NotoSansCJK-Regular.ttc", True),
-        ("SourceHanSansCN-Regular.otf", True),
-        ("wqy-microhei.ttc", True),
+        ("NotoSansCJKsc-Regular.otf", True),
+        ("NotoSansSC[wght].ttf", False),
         ("NotoSans-Regular.ttf", False),
+        ("NotoSansScript.txt", False),
         ("DejaVuSans.ttf", False),
-        ("OpenSansCondensed.ttf", False),
     ],
 )
-def test_chinese_fonts_are_known_by_their_names(name: str, chinese: bool) -> None:
-    assert bool(fonts._CHINESE.search(name)) is chinese
+def test_the_chinese_font_is_known_by_its_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, chinese: bool
+) -> None:
+    place = tmp_path / "share" / "noto" / name
+    place.parent.mkdir(parents=True)
+    place.touch()
+    monkeypatch.setattr(fonts, "_FONT_DIRS", (tmp_path / "none", tmp_path / "share"))
+    assert fonts._has_system_font() is chinese
 
 
 # -- servers and purposes
