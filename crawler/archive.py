@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from w3lib.url import safe_url_string
 from warcio.exceptions import ArchiveLoadFailed
 from warcio.recordloader import ArcWarcRecord
 from warcio.statusandheaders import StatusAndHeaders
@@ -117,7 +118,7 @@ class Archive:
         headers.append(("Content-Length", str(len(exchange.body))))
         status = f"{exchange.status} {REASONS.get(exchange.status, 'Status')}"
         return self._writer.create_warc_record(
-            exchange.url,
+            safe_url_string(exchange.url),
             "response",
             payload=BytesIO(exchange.body),
             length=len(exchange.body),
@@ -126,12 +127,12 @@ class Archive:
         )
 
     def _request(self, exchange: Exchange) -> ArcWarcRecord:
-        parts = urlsplit(exchange.url)
+        parts = urlsplit(safe_url_string(exchange.url))
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         line = f"{exchange.method} {target} HTTP/1.1"
         headers = [(n, _one_line(v)) for n, v in exchange.request_headers if not n.startswith(":")]
         return self._writer.create_warc_record(
-            exchange.url,
+            safe_url_string(exchange.url),
             "request",
             payload=BytesIO(b""),
             length=0,

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urljoin
 
+from w3lib.url import safe_url_string
+
 from crawler.access import judge_page, judge_plain, needs_another
 from crawler.archive import Archive
 from crawler.assembly import (
@@ -86,9 +88,11 @@ class Visit:
             slots=means.page_slots,
         )
         self._canary_url = urljoin(task.url, means.profile.canary_path)
-        self._frontier = Frontier(task.url, means.profile, self._limits)
-        self._home = VisitedPage(PlannedPage(task.url, PageKind.HOME, 0, None))
-        self._pages: dict[str, VisitedPage] = {task.url: self._home}
+        # Addresses are ASCII from here on, as the browser and the WARC file have them.
+        home = safe_url_string(task.url)
+        self._frontier = Frontier(home, means.profile, self._limits)
+        self._home = VisitedPage(PlannedPage(home, PageKind.HOME, 0, None))
+        self._pages: dict[str, VisitedPage] = {home: self._home}
         self._files: dict[str, VisitedFile] = {}
 
     async def run(self) -> Manifest:
