@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from models.database import migrate, open_engine
 
@@ -22,9 +22,6 @@ def fresh_engine(request: pytest.FixtureRequest, folder: Path, backend: str) -> 
         engine = open_engine(f"sqlite:///{folder / 'test.db'}")
     else:
         engine = open_engine(request.getfixturevalue("postgres_url"))
-        with engine.begin() as connection:
-            connection.execute(text("DROP SCHEMA public CASCADE"))
-            connection.execute(text("CREATE SCHEMA public"))
     migrate(engine)
     yield engine
     engine.dispose()
