@@ -30,15 +30,24 @@ class _FoldedCues:
         return cls(tuple(fold(word).text for word in cues.words), cues.window)
 
     def first_near(self, text: str, start: int, end: int) -> str | None:
-        """The first word that stands near the span, outside of it; None when none does."""
+        """The first word that stands near the span, not wholly inside it; or None."""
         first, last = self._reach(text, start, end)
-        before, after = text[first:start], text[end:last]
-        return next((word for word in self.words if word in before or word in after), None)
+        return next((w for w in self.words if _occurs(w, text, (first, last), (start, end))), None)
 
     def _reach(self, text: str, start: int, end: int) -> tuple[int, int]:
         if self.window is None:
             return sentence_around(text, start, end)
         return max(0, start - self.window), min(len(text), end + self.window)
+
+
+def _occurs(word: str, text: str, reach: tuple[int, int], hit: tuple[int, int]) -> bool:
+    """Whether a word stands in reach of a hit; inside the hit itself it does not count."""
+    at = text.find(word, *reach)
+    while at >= 0:
+        if at < hit[0] or at + len(word) > hit[1]:
+            return True
+        at = text.find(word, at + 1, reach[1])
+    return False
 
 
 class ContextCheck:

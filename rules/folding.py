@@ -20,13 +20,16 @@ from rules.characters import fold_table, irregular_characters
 _KEPT = re.compile("(?<=康)乾|乾(?=[隆坤嘉陵卦县元清德])")
 
 _HAN = "\u3400-\u9fff"
-#: What may stand between two Han characters and be skipped: blanks on one line, symbols, ASCII
+#: What may stand beside a Han character and be skipped: blanks on one line, symbols, ASCII
 #: punctuation that ends no clause, emoji. Chinese punctuation separates clauses and stays.
 _GAP = (
     r"(?:[ \t\u00b7\u2022*_.\-|/\\~^#@+=&%$`'\u2190-\u21ff\u2460-\u27bf\U0001f300-\U0001faff]{1,3})"
 )
 #: A gap, or a run of three or more of one character; two are ordinary Chinese (妈妈, 天天).
-_LOOSE = re.compile(rf"(?<=[{_HAN}]){_GAP}(?=[{_HAN}])|(?P<repeated>[{_HAN}])(?P=repeated){{2,}}")
+_LOOSE = re.compile(
+    rf"(?<=[{_HAN}]){_GAP}(?=[{_HAN}a-z0-9])|(?<=[a-z0-9]){_GAP}(?=[{_HAN}])"
+    rf"|(?P<repeated>[{_HAN}])(?P=repeated){{2,}}"
+)
 
 
 @dataclass(frozen=True, slots=True)

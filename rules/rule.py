@@ -108,8 +108,9 @@ class Rule(Record):
         for phrase in phrases:
             if not fold(phrase).text.strip():
                 raise ValueError(f"{phrase!r} folds to nothing")
-        if len(set(phrases)) != len(phrases):
-            raise ValueError("a phrase is there twice")
+        repeated = next((phrase for phrase in phrases if phrases.count(phrase) > 1), None)
+        if repeated is not None:
+            raise ValueError(f"{repeated!r} is there twice")
         return phrases
 
     @field_validator("validator")
