@@ -175,6 +175,7 @@ class Browsers(Programs):
     ) -> None:
         super().__init__(*answers)
         self._cure, self._kind = cure, kind
+        self.failure = "no browser was found"
 
     def __call__(self, command: list[str | Path], **options: object) -> Outcome:
         outcome = super().__call__(command, **options)
@@ -182,7 +183,7 @@ class Browsers(Programs):
             return outcome
         if any(self._cure in call for call in self.calls):
             return says(f"/bin/browser\t150.0\t{self._kind}\tsandbox on")
-        return Outcome(ok=False, output="no browser was found")
+        return Outcome(ok=False, output=self.failure)
 
 
 def use(monkeypatch: pytest.MonkeyPatch, programs: Browsers, *, root: bool) -> None:
@@ -226,11 +227,23 @@ def test_full_chromium_is_taken_only_when_nothing_better_is_to_be_had(
     assert "second best" in capsys.readouterr().out
 
 
-def test_without_any_browser_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("reason", "advice"),
+    [
+        ("no browser was found; run `make setup`", "as root run `apt-get install chromium"),
+        ("it does not start (sandbox); allow user namespaces", "allow user namespaces"),
+    ],
+)
+def test_without_any_browser_it_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, reason: str, advice: str
+) -> None:
     programs = Browsers("never", ("playwright install", FAILED), ("npm pack", FAILED))
+    programs.failure = reason
     use(monkeypatch, programs, root=False)
-    with pytest.raises(SetupError, match="no browser was found; or, as root, run"):
+    with pytest.raises(SetupError) as stopped:
         browser.provide_browser()
+    assert str(stopped.value).startswith(f"{reason.partition(';')[0]}; {advice}")
+    assert "make setup" not in str(stopped.value)
 
 
 def test_a_download_that_does_not_start_is_removed_again(monkeypatch: pytest.MonkeyPatch) -> None:

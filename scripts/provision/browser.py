@@ -52,10 +52,7 @@ def provide_browser() -> None:
         if remedy():
             found, reason = _start()
     if found is None:
-        raise SetupError(
-            f"no browser starts on this machine: {reason}; "
-            "or, as root, run `apt-get install chromium-headless-shell`, then run this again"
-        )
+        raise SetupError(_last_word(reason))
     say("browser", f"{found.path} {found.version}, {found.sandbox}")
     if not found.is_best:
         say("browser", "full Chromium is second best: PDF pages and bare refusals show less")
@@ -70,6 +67,16 @@ def _start() -> tuple[Found | None, str]:
         return None, lines[-1]
     path, version, kind, sandbox = lines[-1].split("\t")
     return Found(Path(path), version, kind, sandbox), ""
+
+
+def _last_word(reason: str) -> str:
+    what, _, advice = reason.partition("; ")
+    if "make setup" in advice:  # which is what is running
+        advice = (
+            "as root run `apt-get install chromium-headless-shell`, "
+            "or set SPACEAUDIT_BROWSER to a Chromium executable, then run this again"
+        )
+    return f"{what}; {advice}"
 
 
 def _is_remembered() -> bool:

@@ -52,7 +52,10 @@ def _download(package: str) -> Path:
     done = run([*npm_command(), "pack", package, "--ignore-scripts"], cwd=_DOWNLOAD)
     archive = next(_DOWNLOAD.glob("*.tgz"), None)
     if not done.ok or archive is None:
-        raise SetupError(f"npm could not download {package}:\n{done.tail}")
+        cause = next(
+            (line for line in done.output.splitlines() if "error" in line), "no reason given"
+        )
+        raise SetupError(f"npm could not download {package} ({cause.strip()})")
     return archive
 
 
