@@ -154,3 +154,15 @@ def newest_of(session: Session, space: Space) -> Verdict | None:
     """The newest verdict of one space."""
     query = select(Verdict).where(Verdict.space_id == space.id)
     return session.exec(query.order_by(col(Verdict.serial).desc()).limit(1)).first()
+
+
+def log_before(session: Session, campaign: Campaign, limit: int) -> list[FeedItem]:
+    """The newest verdicts of a campaign, the newest first."""
+    query = (
+        select(Verdict, Space.code)
+        .join(Space, col(Space.id) == col(Verdict.space_id))
+        .where(Verdict.campaign_id == campaign.id)
+        .order_by(col(Verdict.serial).desc())
+        .limit(limit)
+    )
+    return [feed_item(verdict, code) for verdict, code in session.exec(query)]

@@ -1,0 +1,1 @@
+"""The web pages: server-rendered, in Chinese, for county officers and auditors."""
