@@ -101,7 +101,9 @@ def crawl(order: CrawlOrder) -> int:
 
 def _end_with_parent() -> None:
     """End this process and its browser when the parent is gone: nobody else would."""
-    sys.stdin.buffer.read()
+    # Not through sys.stdin: its lock would be held by this thread when the interpreter ends.
+    while os.read(0, 1024):
+        pass
     os.killpg(0, signal.SIGKILL)
 
 

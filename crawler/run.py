@@ -26,10 +26,9 @@ LOCK_TRIES = 10
 class CrawlError(RuntimeError):
     """The crawl process could not do its work; what was stored until then stands."""
 
-    def __init__(self, message: str, *, environment: bool) -> None:
-        """``environment`` when the machine lacks something (exit code 3)."""
-        super().__init__(message)
-        self.environment = environment
+
+class CrawlLacksError(CrawlError):
+    """The crawl process found that the environment lacks something: exit code 3."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,8 @@ def run(order: CrawlOrder, follow: Callable[[Progress], None]) -> int:
     together, also when this process is interrupted.
 
     Raises:
-        CrawlError: the environment lacks something, or the process died.
+        CrawlLacksError: the environment lacks something.
+        CrawlError: the process died, or another one is at this crawl.
     """
     order.directory.mkdir(parents=True, exist_ok=True)
     path = order.directory / "order.json"
@@ -74,12 +74,11 @@ def run(order: CrawlOrder, follow: Callable[[Progress], None]) -> int:
         finally:
             _end(process)
     if code == 3:
-        raise CrawlError(log.read_text(encoding="utf-8").strip(), environment=True)
+        raise CrawlLacksError(log.read_text(encoding="utf-8").strip())
     if code not in (0, 1):
         raise CrawlError(
             f"the crawl process ended with {code}; run the same command again to go on, "
-            f"and see {order.directory / 'crawl.log'}",
-            environment=False,
+            f"and see {order.directory / 'crawl.log'}"
         )
     return failed
 
@@ -111,8 +110,7 @@ def _alone(directory: Path) -> Iterator[int]:
                 if not left:
                     raise CrawlError(
                         "another process is at this crawl; wait for it, or stop it, and run the same "
-                        "command again",
-                        environment=False,
+                        "command again"
                     ) from error
                 time.sleep(1)
         yield stream.fileno()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -80,16 +81,41 @@ def _config(engine: Engine) -> Config:
 def migrate(engine: Engine) -> None:
     """Bring the database to this version's tables; does nothing when it is there already.
 
+    Safe to call from several processes at once: one migrates, the others wait and find it done.
+
     Raises:
-        DatabaseError: the server does not answer.
+        DatabaseError: the database does not answer, or cannot be written.
     """
     try:
-        if not is_current(engine):
-            command.upgrade(_config(engine), "head")
+        if is_current(engine):
+            return
+        with _migration_lock(engine):
+            if not is_current(engine):
+                command.upgrade(_config(engine), "head")
     except OperationalError as error:
         raise DatabaseError(
-            f"the database does not answer ({error.orig}); check that it runs and the address is right"
+            f"the database cannot be used ({error.orig}); check that it runs and the address is right"
         ) from error
+
+
+@contextmanager
+def _migration_lock(engine: Engine) -> Iterator[None]:
+    """Held by one process while it migrates."""
+    if engine.dialect.name == "postgresql":
+        with engine.connect() as connection:
+            connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": LOCK_KEY})
+            try:
+                yield
+            finally:
+                connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": LOCK_KEY})
+        return
+    path = engine.url.database
+    if not path or path == ":memory:":
+        yield
+        return
+    with Path(f"{path}.migrating").open("wb") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
 
 
 def is_current(engine: Engine) -> bool:

@@ -18,11 +18,16 @@ import typer
 from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError
 
+from audit.review import DecisionError
 from crawler.browser import BrowserError
+from crawler.run import CrawlError, CrawlLacksError
+from crawler.signing import SigningKeyError
 from crawler.store import StoreError
 from models.database import DatabaseError
+from rules.pack import PackError
+from rules.policy import PolicyError
 from rules.profile import ProfileError
-from service.commands import config, doctor, nominations, users
+from service.commands import audit, config, doctor, nominations, profile, rules, users, verify
 from service.config import load_config, masked
 from service.console import complain, examples, out
 from service.errors import ConfigError, ExitCode, UserError
@@ -34,6 +39,12 @@ ASK_DOCTOR = "see what this machine lacks: spaceaudit doctor"
 REPORTED: Mapping[type[Exception], tuple[ExitCode, str]] = MappingProxyType(
     {
         ProfileError: (ExitCode.USAGE, ""),
+        PackError: (ExitCode.USAGE, ""),
+        PolicyError: (ExitCode.USAGE, ""),
+        DecisionError: (ExitCode.USAGE, ""),
+        SigningKeyError: (ExitCode.ENVIRONMENT, ""),
+        CrawlLacksError: (ExitCode.ENVIRONMENT, ASK_DOCTOR),
+        CrawlError: (ExitCode.FELL_SHORT, ""),
         DatabaseError: (ExitCode.ENVIRONMENT, ""),
         DBAPIError: (ExitCode.ENVIRONMENT, ASK_DOCTOR),
         CommandError: (
@@ -81,7 +92,7 @@ def _root(
     """Checks nominated teacher online spaces: public access, openness, content; with evidence."""
 
 
-for _command in (config, doctor, nominations, users):
+for _command in (audit, config, doctor, nominations, profile, rules, users, verify):
     _command.register(app)
 
 
