@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,17 +14,17 @@ from PIL import Image, ImageDraw, ImageFont
 
 from sample.filespecs import Picture
 
-#: Where systems keep the Noto fonts for Chinese; the first that exists is used.
+#: Where systems keep their fonts, and where set-up puts one on a system without.
 FONT_FOLDERS = (
-    Path("/usr/share/fonts/opentype/noto"),
-    Path("/usr/share/fonts/noto-cjk"),
-    Path("/usr/share/fonts/google-noto-cjk"),
-    Path("/usr/share/fonts/truetype/noto"),
-    Path("/Library/Fonts"),
+    Path("/usr/share/fonts"),
+    Path("/usr/local/share/fonts"),
     Path.home() / ".fonts",
     Path.home() / ".local/share/fonts",
+    Path("/Library/Fonts"),
+    Path(__file__).parents[1] / ".cache/fonts",
 )
-FONT_NAMES = ("NotoSansCJK-Regular.ttc", "NotoSansCJKsc-Regular.otf", "NotoSansSC-Regular.otf")
+#: Noto Sans for Chinese under the names that systems give it.
+FONT_NAME = re.compile(r"NotoSans(CJK|CJKsc|SC)[\w-]*\.(ttc|otf|ttf)", re.IGNORECASE)
 #: Simplified Chinese in the collection of Noto Sans CJK.
 SIMPLIFIED = 2
 
@@ -61,10 +62,12 @@ def font_file() -> Path:
     Raises:
         FontError: none of the known places has one.
     """
-    for folder in FONT_FOLDERS:
-        for name in FONT_NAMES:
-            if (folder / name).is_file():
-                return folder / name
+    places = (folder for folder in FONT_FOLDERS if folder.is_dir())
+    fonts = [
+        file for place in places for file in place.rglob("*") if FONT_NAME.fullmatch(file.name)
+    ]
+    if fonts:
+        return min(fonts, key=lambda file: ("Regular" not in file.name, str(file)))
     raise FontError(
         "no font for Chinese was found; install the package fonts-noto-cjk and build again"
     )

@@ -137,7 +137,9 @@ class Space(Record):
     #: The address that was nominated, when it is not the present one.
     former_path: str | None = None
     #: Columns shown although empty, or closed as a whole.
-    columns: dict[Literal["articles", "resources", "album", "board"], Gate] = Field(default_factory=dict)
+    columns: dict[Literal["articles", "resources", "album", "board"], Gate] = Field(
+        default_factory=dict
+    )
     articles: tuple[Article, ...] = ()
     resources: tuple[Resource, ...] = ()
     album: tuple[Photo, ...] = ()
