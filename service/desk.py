@@ -13,7 +13,8 @@ from audit.verdict import Basis
 from models.tables import Campaign, Snapshot, Verdict
 from rules.pack import RulePack
 from rules.policy import load_policy
-from service.snapshots import Snapshots
+from service.pipeline import Workbench, issue_for
+from service.snapshots import Snapshots, StoredSnapshots
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +45,19 @@ class Desk:
             models=self.models,
             policy=load_policy(campaign.policy).stamp,
         )
+
+
+def desk_of(bench: Workbench) -> Desk:
+    """The desk of an installation that is opened for work."""
+
+    def issue(current: Session, campaign: Campaign, space_id: int, decided_by: str) -> Verdict:
+        return issue_for(current, bench, campaign, space_id, decided_by)
+
+    return Desk(
+        engine=bench.engine,
+        snapshots=StoredSnapshots(bench.store),
+        pack=bench.pack,
+        issue=issue,
+        clock=bench.now,
+        models=bench.tools.models,
+    )

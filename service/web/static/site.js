@@ -52,7 +52,8 @@ function decide(action) {
   const form = current && current.querySelector(`.decide[data-action="${action}"]`);
   if (!form) return;
   form.open = true;
-  form.querySelector("input[type=radio]:checked, input[type=radio]").focus();
+  form.querySelector("input[type=radio]:checked, input[type=radio]").focus({ preventScroll: true });
+  form.scrollIntoView({ block: "nearest" });
 }
 
 function pickReason(digit) {

@@ -1,0 +1,74 @@
+"""``spaceaudit serve``: the web pages and the API."""
+
+from __future__ import annotations
+
+import socket
+from typing import Annotated
+
+import typer
+import uvicorn
+
+from models.database import session
+from service.config import load_config
+from service.console import examples, remark
+from service.desk import desk_of
+from service.errors import ExitCode, UserError
+from service.pipeline import open_workbench
+from service.users import acting_user
+from service.web.app import create_app
+from service.web.security import LOOPBACK_NAMES
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("serve", epilog=examples("serve", "serve --port 8080 --as wang"))(serve)
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="Address to answer on; loopback only.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8000,
+    by: Annotated[
+        str | None, typer.Option("--as", help="User who decides on the pages; else read only.")
+    ] = None,
+) -> None:
+    """Serve the web pages and the API on this machine, until Ctrl-C.
+
+    There are no accounts yet, so only this machine is answered.
+    """
+    _require_loopback(host)
+    config = load_config()
+    with open_workbench(config) as bench:
+        if by is not None:
+            with session(bench.engine) as current:
+                acting_user(current, by)
+        listening = _listen(host, port)
+        shown = f"[{host}]" if ":" in host else host
+        remark(f"http://{shown}:{listening.getsockname()[1]}/ (Ctrl-C ends it)")
+        settings = uvicorn.Config(
+            create_app(desk_of(bench), by),
+            log_level=config.log_level,
+            access_log=False,
+            server_header=False,
+        )
+        uvicorn.Server(settings).run(sockets=[listening])
+
+
+def _require_loopback(host: str) -> None:
+    if host not in LOOPBACK_NAMES:
+        raise UserError(
+            f"{host} is not a loopback address, and there are no accounts yet to keep strangers out",
+            "leave out --host; from elsewhere, use a tunnel such as ssh -L 8000:127.0.0.1:8000 HOST",
+        )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server(
+            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET
+        )
+    except OSError as error:
+        raise UserError(
+            f"port {port} of {host} cannot be used ({error.strerror})",
+            "choose another with --port, or 0 for a free one",
+            ExitCode.ENVIRONMENT,
+        ) from error
