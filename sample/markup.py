@@ -45,9 +45,13 @@ class Marked:
     problems: tuple[Problem, ...] = ()
     hard_negatives: tuple[HardNegative, ...] = ()
 
-    def __str__(self) -> str:
-        """The text as a visitor sees it."""
-        return self.text
+    @property
+    def planted(self) -> tuple[str, ...]:
+        """All marked words, problems and hard negatives."""
+        return (
+            *(problem.text for problem in self.problems),
+            *(negative.text for negative in self.hard_negatives),
+        )
 
 
 def parse_marked(source: str) -> Marked:

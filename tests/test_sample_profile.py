@@ -107,10 +107,17 @@ def test_what_a_browser_sees_is_judged_by_the_profile(
     async def visit() -> None:
         async with async_playwright() as driver:
             running = await driver.chromium.launch(**launch_options(browser_executable))
-            for path, outcome in OUTCOMES:
-                seen = await observe(await running.new_page(), live + path)
-                assert judge_page(seen, PROFILE).outcome is outcome, path
+            pages = [await running.new_page() for _ in OUTCOMES]
+            seen = await asyncio.gather(
+                *(
+                    observe(page, live + path)
+                    for page, (path, _) in zip(pages, OUTCOMES, strict=True)
+                )
+            )
             await running.close()
+        judged = [judge_page(one, PROFILE).outcome for one in seen]
+        expected = [outcome for _, outcome in OUTCOMES]
+        assert judged == expected, list(zip(OUTCOMES, judged, strict=True))
 
     asyncio.run(visit())
 
