@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
+from types import MappingProxyType
 from urllib.parse import unquote, urlsplit
 
-from audit.classifier import Band, Classifier
+from audit.classifier import Band, Classification, Classifier
 from audit.extract.records import Extraction, Segment
 from audit.extract.worker import ExtractionWorker
 from crawler.store import SnapshotReader
@@ -38,6 +39,12 @@ CONTEXT = 60
 DECORATION_SIDE = 48
 #: Runs of text shorter than this say too little for a classifier, in characters.
 CLASSIFIED_FROM = 12
+
+
+#: The rule family that a classifier's family belongs to.
+MODEL_FAMILIES: Mapping[str, str] = MappingProxyType({"solicitation": "advertising"})
+#: Terms of a classifier's explanation that are shown.
+EXPLAINING_TERMS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,27 +270,8 @@ class _Screening:
             return
         for classifier in self._tools.classifiers:
             said = classifier.classify(text)
-            if said.band is Band.SILENT:
-                continue
-            rule = f"model.{classifier.family}"
-            terms = "、".join(f"“{term}”" for term, _ in said.terms[:5])
-            family = families()[classifier.family]
-            strong = said.band is Band.STRONG
-            yield Found(
-                rule=rule,
-                rule_digest=classifier.digest,
-                dimension=family.dimension,
-                family=classifier.family,
-                severity=Severity.SUSPECT if strong else Severity.NOTICE,
-                fingerprint=fingerprint(rule, text, 0, len(text)),
-                place=place,
-                start=0,
-                end=len(text),
-                text=text,
-                context=text,
-                explanation=f"分类模型判断可能属于{family.label},概率 {said.probability:.2f},依据词语 {terms}。",
-                basis="分类模型只作提示,由人判断",
-            )
+            if said.band is not Band.SILENT:
+                yield _suspicion(classifier, said, text, place)
 
     def _add(self, found: Found, place: Place, boxes: Sequence[Box] = ()) -> None:
         """Keep the first of equal findings of a part: a person decides on all of them at once."""
@@ -306,6 +294,28 @@ class _Screening:
             "images": sum(image.captured for image in manifest.images),
             "text_chars": self._characters,
         }
+
+
+def _suspicion(classifier: Classifier, said: Classification, text: str, place: Place) -> Found:
+    """What a classifier says, as a finding: a reason for a person to look."""
+    family = families()[MODEL_FAMILIES[classifier.family]]
+    rule = f"model.{classifier.family}"
+    terms = "、".join(f"“{term}”" for term, _ in said.terms[:EXPLAINING_TERMS])
+    return Found(
+        rule=rule,
+        rule_digest=classifier.digest,
+        dimension=family.dimension,
+        family=family.id,
+        severity=Severity.SUSPECT if said.band is Band.STRONG else Severity.NOTICE,
+        fingerprint=fingerprint(rule, text, said.start, said.end),
+        place=place,
+        start=said.start,
+        end=said.end,
+        text=text[said.start : said.end],
+        context=_around(text, said.start, said.end),
+        explanation=f"分类模型判断可能属于{family.label},概率 {said.probability:.2f},依据 {terms}。",
+        basis="分类模型只作提示,由人判断",
+    )
 
 
 def _around(text: str, start: int, end: int) -> str:

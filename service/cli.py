@@ -18,6 +18,8 @@ import typer
 from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError
 
+from audit.classifier import ModelError
+from audit.corpus import CorpusError
 from audit.review import DecisionError
 from crawler.browser import BrowserError
 from crawler.run import CrawlError, CrawlLacksError
@@ -27,7 +29,24 @@ from models.database import DatabaseError
 from rules.pack import PackError
 from rules.policy import PolicyError
 from rules.profile import ProfileError
-from service.commands import audit, config, doctor, nominations, profile, rules, users, verify
+from rules.scheme import SchemeError
+from service.commands import (
+    audit,
+    case,
+    config,
+    decide,
+    doctor,
+    nominations,
+    profile,
+    rank,
+    report,
+    rules,
+    serve,
+    train,
+    users,
+    verdicts,
+    verify,
+)
 from service.config import load_config, masked
 from service.console import complain, examples, out
 from service.errors import ConfigError, ExitCode, UserError
@@ -42,6 +61,9 @@ REPORTED: Mapping[type[Exception], tuple[ExitCode, str]] = MappingProxyType(
         PackError: (ExitCode.USAGE, ""),
         PolicyError: (ExitCode.USAGE, ""),
         DecisionError: (ExitCode.USAGE, ""),
+        SchemeError: (ExitCode.USAGE, ""),
+        CorpusError: (ExitCode.USAGE, ""),
+        ModelError: (ExitCode.USAGE, ""),
         SigningKeyError: (ExitCode.ENVIRONMENT, ""),
         CrawlLacksError: (ExitCode.ENVIRONMENT, ASK_DOCTOR),
         CrawlError: (ExitCode.FELL_SHORT, ""),
@@ -92,7 +114,26 @@ def _root(
     """Checks nominated teacher online spaces: public access, openness, content; with evidence."""
 
 
-for _command in (audit, config, doctor, nominations, profile, rules, users, verify):
+#: In the order in which ``--help`` lists them: the job first, then its parts.
+COMMANDS = (
+    doctor,
+    audit,
+    nominations,
+    report,
+    case,
+    decide,
+    rank,
+    verify,
+    serve,
+    verdicts,
+    rules,
+    profile,
+    train,
+    users,
+    config,
+)
+
+for _command in COMMANDS:
     _command.register(app)
 
 
