@@ -24,15 +24,23 @@ class Standing:
 class _FoldedCues:
     words: tuple[str, ...]
     window: int | None
+    but_not: tuple[str, ...]
 
     @classmethod
     def of(cls, cues: Cues) -> _FoldedCues:
-        return cls(tuple(fold(word).text for word in cues.words), cues.window)
+        words, but_not = (
+            tuple(fold(word).text for word in words) for words in (cues.words, cues.but_not)
+        )
+        return cls(words, cues.window, but_not)
 
-    def first_near(self, text: str, start: int, end: int) -> str | None:
-        """The first word that stands near the span, not wholly inside it; or None."""
+    def first_near(self, text: str, start: int, end: int, *, inside: bool) -> str | None:
+        """The first word near the span; one wholly inside it counts only if ``inside``."""
         first, last = self._reach(text, start, end)
-        return next((w for w in self.words if _occurs(w, text, (first, last), (start, end))), None)
+        near = text[first:last]
+        for phrase in self.but_not:
+            near = near.replace(phrase, "\0" * len(phrase))
+        hit = (0, 0) if inside else (start - first, end - first)
+        return next((word for word in self.words if _occurs(word, near, hit)), None)
 
     def _reach(self, text: str, start: int, end: int) -> tuple[int, int]:
         if self.window is None:
@@ -40,13 +48,13 @@ class _FoldedCues:
         return max(0, start - self.window), min(len(text), end + self.window)
 
 
-def _occurs(word: str, text: str, reach: tuple[int, int], hit: tuple[int, int]) -> bool:
-    """Whether a word stands in reach of a hit; inside the hit itself it does not count."""
-    at = text.find(word, *reach)
+def _occurs(word: str, near: str, hit: tuple[int, int]) -> bool:
+    """Whether a word stands in the text near a hit; inside the hit itself it does not count."""
+    at = near.find(word)
     while at >= 0:
         if at < hit[0] or at + len(word) > hit[1]:
             return True
-        at = text.find(word, at + 1, reach[1])
+        at = near.find(word, at + 1)
     return False
 
 
@@ -58,14 +66,18 @@ class ContextCheck:
         self._exclude = tuple(_FoldedCues.of(cues) for cues in context.exclude)
         self._skip_titles = context.skip_titles
 
-    def judge(self, text: str, start: int, end: int) -> Standing:
-        """Judge a span of folded text."""
+    def judge(self, text: str, start: int, end: int, *, gapped: bool = False) -> Standing:
+        """Judge a span of folded text.
+
+        ``gapped`` says that the span holds words the rule did not name (a pattern's gap); there
+        an excluding word counts too: 国歌[不得用于]广告.
+        """
         if self._skip_titles and _in_title(text, start, end):
             return Standing(stands=False, seen=("《》",))
         for cues in self._exclude:
-            if (word := cues.first_near(text, start, end)) is not None:
+            if (word := cues.first_near(text, start, end, inside=gapped)) is not None:
                 return Standing(stands=False, seen=(word,))
-        needed = [cues.first_near(text, start, end) for cues in self._require]
+        needed = [cues.first_near(text, start, end, inside=False) for cues in self._require]
         seen = tuple(word for word in needed if word is not None)
         return Standing(stands=len(seen) == len(needed), seen=seen)
 

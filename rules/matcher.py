@@ -42,6 +42,7 @@ class _Candidate:
     matched: str
     value: str
     loose: bool = False
+    gapped: bool = False
 
 
 @dataclass(slots=True)
@@ -78,7 +79,7 @@ class _Compiled:
         """The context words that a candidate stands by; None when it falls."""
         if self.validate is not None and not self.validate(candidate.value):
             return None
-        standing = self.context.judge(text, candidate.start, candidate.end)
+        standing = self.context.judge(text, candidate.start, candidate.end, gapped=candidate.gapped)
         return standing.seen if standing.stands else None
 
 
@@ -86,7 +87,7 @@ def _from_match(match: re.Match[str]) -> _Candidate:
     groups = match.re.groupindex
     start, end = match.span("hit") if "hit" in groups else match.span()
     value = match["value"] if "value" in groups else match.group()
-    return _Candidate(start, end, match.string[start:end], value or "")
+    return _Candidate(start, end, match.string[start:end], value or "", gapped=True)
 
 
 def _windows(anchors: list[Span], length: int) -> list[Span]:

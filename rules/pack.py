@@ -124,6 +124,9 @@ def _cues(entries: object) -> object:
     """A list of words and ``@names`` as sets of cues; the loose words make one set."""
     if not isinstance(entries, list):
         return entries
+    numbers = [e for e in entries if isinstance(e, (int, float))]
+    if numbers:
+        raise ValueError(f"context: a word is text; put {numbers[0]} in quotes")
     known = cue_sets()
     names = [e[1:] for e in entries if isinstance(e, str) and e.startswith("@")]
     unknown = [name for name in names if name not in known]

@@ -50,6 +50,8 @@ class Cues(Record):
     words: tuple[str, ...] = Field(min_length=1)
     #: Folded characters to each side in which a word counts; None is the sentence.
     window: int | None = Field(default=None, gt=0, le=400)
+    #: Set phrases in which a word means something else (不要 in 不要错过).
+    but_not: tuple[str, ...] = ()
 
 
 class Context(Record):

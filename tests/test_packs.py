@@ -1,0 +1,153 @@
+"""Packs: the built-in rules keep their promises, and a bad rule is refused with its place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from models.vocabulary import Severity
+from rules.examples import check_examples
+from rules.families import families
+from rules.pack import PackError, RulePack, load_packs, parse_pack
+
+GOOD = """
+id: own
+version: "1"
+rules:
+  - id: own.words.one
+    title: 示例
+    family: wording
+    severity: notice
+    basis: [language 第十条]
+    mend: 改正。
+    phrases: [按装]
+    should_hit: [老师在按装设备]
+    near_misses: [安装设备]
+"""
+
+
+@pytest.fixture(scope="module")
+def pack() -> RulePack:
+    return load_packs()
+
+
+def test_every_example_is_read_rightly(pack: RulePack) -> None:
+    assert [str(failure) for failure in check_examples(pack)] == []
+
+
+def test_every_family_has_a_rule(pack: RulePack) -> None:
+    assert {rule.family for rule in pack.rules} == set(families())
+
+
+def test_every_rule_has_enough_examples_of_both_kinds(pack: RulePack) -> None:
+    short = [r.id for r in pack.rules if len(r.should_hit) < 6 or len(r.near_misses) < 6]
+    assert short == []
+
+
+def test_a_rule_is_named_after_its_dimension_and_family(pack: RulePack) -> None:
+    wrong = [r.id for r in pack.rules if not r.id.startswith(f"{r.dimension}.{r.family}.")]
+    assert wrong == []
+
+
+def test_serious_is_rare(pack: RulePack) -> None:
+    """Only what is unmistakable; anything else is for a person to weigh."""
+    serious = {rule.family for rule in pack.rules if rule.severity is Severity.SERIOUS}
+    assert serious == {"personal-data", "gambling", "drugs", "violence"}
+
+
+def test_a_digest_leaves_out_order_and_comments() -> None:
+    first = load_packs(["political", "normative"])
+    second = load_packs(["normative", "political"])
+    assert first.digest == second.digest
+    assert first.digest.startswith("sha256:")
+    assert parse_pack(GOOD, "a").digest == parse_pack("# a comment\n" + GOOD, "b").digest
+
+
+def test_a_rules_digest_follows_only_what_can_change_a_hit() -> None:
+    rule = parse_pack(GOOD, "a").rule("own.words.one")
+    reworded = parse_pack(GOOD.replace("改正。", "请改正。"), "a").rule("own.words.one")
+    changed = parse_pack(GOOD.replace("[按装]", "[按装, 幅射]"), "a").rule("own.words.one")
+    assert reworded.digest == rule.digest
+    assert changed.digest != rule.digest
+
+
+def test_the_packs_digest_follows_everything() -> None:
+    reworded = GOOD.replace("改正。", "请改正。")
+    assert parse_pack(GOOD, "a").digest != parse_pack(reworded, "a").digest
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (("basis: [language 第十条]", "basis: []"), "own.words.one: basis"),
+        (("    basis: [language 第十条]\n", ""), "own.words.one: basis"),
+        (("near_misses: [安装设备]", "near_misses: []"), "own.words.one: near_misses"),
+        (("should_hit: [老师在按装设备]", "should_hit: []"), "own.words.one: should_hit"),
+        (("language 第十条", "nowhere 第一条"), "unknown document 'nowhere'"),
+        (("family: wording", "family: nothing"), "own.words.one"),
+        (("phrases: [按装]", "patterns: ['(']"), "not a regular expression"),
+        (("phrases: [按装]", "patterns: ['１']"), "write '１' in its folded form '1'"),
+        (("phrases: [按装]", "phrases: [按装, 按装]"), "'按装' is there twice"),
+        (("phrases: [按装]", "phrases: ['\u200b']"), "folds to nothing"),
+        (("phrases: [按装]", "anchors: [按装]"), "needs phrases or patterns"),
+        (("phrases: [按装]", "phrases: [按装]\n    validator: magic"), "unknown validator"),
+        (("phrases: [按装]", "phrases: [按装]\n    context: {exclude: ['@nothing']}"), "@nothing"),
+        (
+            ("phrases: [按装]", "phrases: [按装]\n    context: {exclude: [2006]}"),
+            "put 2006 in quotes",
+        ),
+        (("phrases: [按装]", "phrases: [按装]\n    phrase: [a]"), "own.words.one: phrase"),
+        (("severity: notice", "severity: bad"), "own.words.one: severity"),
+        (("family: wording", "family: wording\n    dimension: political"), "belongs to normative"),
+    ],
+)
+def test_a_bad_rule_is_refused_with_its_place(change: tuple[str, str], told: str) -> None:
+    with pytest.raises(PackError) as refusal:
+        parse_pack(GOOD.replace(*change), "own.yaml")
+    assert str(refusal.value).startswith("own.yaml: ")
+    assert told in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "- a", "rules: 3", "id: a\nversion: '1'\nrules: [text]", "a: [", "rules: []"]
+)
+def test_what_is_no_pack_is_refused(text: str) -> None:
+    with pytest.raises(PackError, match=r"own\.yaml"):
+        parse_pack(text, "own.yaml")
+
+
+def test_an_id_used_twice_is_refused(tmp_path: Path) -> None:
+    data = yaml.safe_load(GOOD)
+    data["rules"] *= 2
+    with pytest.raises(PackError, match=r"own\.words\.one"):
+        parse_pack(yaml.safe_dump(data, allow_unicode=True), "own.yaml")
+    path = tmp_path / "own.yaml"
+    path.write_text(GOOD, encoding="utf-8")
+    with pytest.raises(PackError, match="used twice"):
+        load_packs([str(path), str(path)])
+
+
+def test_a_bureaus_own_file_joins_the_built_in_ones(tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text(GOOD, encoding="utf-8")
+    joined = load_packs(["normative", str(path)])
+    assert joined.id == "normative+own"
+    assert joined.rule("own.words.one").title == "示例"
+
+
+def test_an_unknown_pack_names_the_known_ones() -> None:
+    with pytest.raises(PackError, match="normative"):
+        load_packs(["nothing"])
+    with pytest.raises(PackError, match=r"missing\.yaml"):
+        load_packs(["missing.yaml"])
+    with pytest.raises(PackError, match="no rule pack was named"):
+        load_packs([])
+
+
+def test_a_basis_carries_its_dates_and_doubts(pack: RulePack) -> None:
+    basis = pack.rule("normative.tutoring.phrases").basis[0]
+    assert basis.verify
+    assert basis.effective_from is not None
+    assert str(basis).startswith("《严禁中小学校")

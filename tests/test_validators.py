@@ -1,0 +1,150 @@
+"""Checks of numbers and dates: what stands, and its near misses."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rules.validators import (
+    VALIDATORS,
+    bank_card,
+    identity_number,
+    impossible_date,
+    impossible_time,
+    malformed_map_approval,
+    mobile_phone,
+    qq_number,
+    wechat_id,
+)
+
+
+@pytest.mark.parametrize(
+    ("value", "stands"),
+    [
+        ("350502201003071236", True),
+        ("35050219850412002x", True),
+        ("350502 20100307 1236", True),
+        ("350502201003071235", False),  # check digit
+        ("350502201013071236", False),  # 13th month
+        ("350502201002301230", False),  # 30 February
+        ("990502201003071236", False),  # no such region
+        ("35050220100307123", False),  # 17 digits
+        ("35050220100307123x6", False),
+        ("", False),
+    ],
+)
+def test_identity_number(value: str, stands: bool) -> None:
+    assert identity_number(value) is stands
+
+
+@given(st.sampled_from("0123456789x"), st.integers(0, 17))
+def test_one_changed_character_breaks_an_identity_number(character: str, at: int) -> None:
+    number = "350502201003071236"
+    changed = number[:at] + character + number[at + 1 :]
+    assert identity_number(changed) is (changed == number)
+
+
+@pytest.mark.parametrize(
+    ("value", "stands"),
+    [
+        ("13859712345", True),
+        ("+86 138 5971 2345", True),
+        ("138-5971-2345", True),
+        ("12859712345", False),
+        ("1385971234", False),
+        ("138597123456", False),
+    ],
+)
+def test_mobile_phone(value: str, stands: bool) -> None:
+    assert mobile_phone(value) is stands
+
+
+@pytest.mark.parametrize(
+    ("value", "stands"),
+    [
+        ("6222020200112233446", True),
+        ("4111 1111 1111 1111", True),
+        ("6222020200112233447", False),  # Luhn
+        ("1111111111111117", False),  # no issuer
+        ("622202020011", False),
+    ],
+)
+def test_bank_card(value: str, stands: bool) -> None:
+    assert bank_card(value) is stands
+
+
+@pytest.mark.parametrize(
+    ("value", "stands"),
+    [("12345", True), ("98765432101", True), ("01234", False), ("1234", False), ("12a45", False)],
+)
+def test_qq_number(value: str, stands: bool) -> None:
+    assert qq_number(value) is stands
+
+
+@pytest.mark.parametrize(
+    ("value", "stands"),
+    [
+        ("abc_12", True),
+        ("13859712345", True),
+        ("1abcdef", False),
+        ("abcde", False),
+        ("微信", False),
+    ],
+)
+def test_wechat_id(value: str, stands: bool) -> None:
+    assert wechat_id(value) is stands
+
+
+@pytest.mark.parametrize(
+    ("value", "malformed"),
+    [
+        ("gs(2019)1822号", False),
+        ("gs京(2022)0123号", False),
+        ("闽s〔2021〕99号", False),
+        ("京审字(2020)第001号", False),
+        ("gs1822", True),
+        ("2019年1822号", True),
+        ("gs(19)1822号", True),
+    ],
+)
+def test_map_approval(value: str, malformed: bool) -> None:
+    assert malformed_map_approval(value) is malformed
+
+
+@pytest.mark.parametrize(
+    ("value", "impossible"),
+    [
+        ("2月30日", True),
+        ("2021年2月29日", True),
+        ("2020年2月29日", False),
+        ("2月29日", False),
+        ("13月5日", True),
+        ("4月31日", True),
+        ("12月31日", False),
+        ("3月0日", True),
+        ("某月某日", False),
+    ],
+)
+def test_impossible_date(value: str, impossible: bool) -> None:
+    assert impossible_date(value) is impossible
+
+
+@pytest.mark.parametrize(
+    ("value", "impossible"),
+    [
+        ("25:70", True),
+        ("14:75", True),
+        ("24:00", False),
+        ("24:01", True),
+        ("0:00", False),
+        ("8", False),
+    ],
+)
+def test_impossible_time(value: str, impossible: bool) -> None:
+    assert impossible_time(value) is impossible
+
+
+@given(st.sampled_from(sorted(VALIDATORS)), st.text(max_size=40))
+def test_no_text_breaks_a_validator(name: str, value: str) -> None:
+    assert VALIDATORS[name](value) in (True, False)
