@@ -88,6 +88,13 @@ def test_rural_policy_is_told_to_both_sides() -> None:
     assert "排序时加 85 分" in explained("r", rivals, scheme(1, bonus(85)))
 
 
+def test_who_made_room_is_told_no_distance() -> None:
+    rivals = [candidate("u1", 90), candidate("u2", 80), rural("r", 10)]
+    said = explained("u2", rivals, scheme(2, share(50)))
+    assert "让出名额" in said
+    assert "最后一个名额" not in said
+
+
 def test_pilot_places_are_told() -> None:
     rivals = [pilot(f"s{n}", 50 + n, school="示例园") for n in range(5)]
     out = direct("out", 1, "示例园")

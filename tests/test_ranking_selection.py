@@ -223,12 +223,8 @@ def test_ties_follow_the_declared_list() -> None:
 
 
 def test_a_space_without_the_value_comes_after_those_with_it() -> None:
-    rules = scheme(2, missing="zero")
-    rivals = [
-        candidate("a", 75, measures={}),
-        candidate("z", 0, expert_scores={"resource_quality": [15.0]}),
-    ]
-    assert [e.candidate.space for e in ranked(rivals, rules).entries] == ["z", "a"]
+    rivals = [candidate("a", 50), candidate("z", 50, measures={"text_chars": 0.0})]
+    assert [e.candidate.space for e in ranked(rivals, scheme(2)).entries] == ["z", "a"]
 
 
 def test_city_chooses_from_what_the_units_selected() -> None:
@@ -258,6 +254,11 @@ def test_the_city_does_not_lean_but_shows_whom_the_county_stage_brought() -> Non
         ("r2", 50),
     ]
     assert ranking.effect.came_in == ("r1", "r2")
+
+
+def test_the_city_breaks_ties_without_a_lean() -> None:
+    ranking = ranked([candidate("a", 50), rural("b", 50)], scheme(2, TIE_BREAK), CITY)
+    assert selected(ranking) == ["a", "b"]
 
 
 def test_three_hundred_awards() -> None:
