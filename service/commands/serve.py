@@ -48,6 +48,8 @@ def serve(
             create_app(desk_of(bench), by),
             log_level=config.log_level,
             access_log=False,
+            lifespan="off",
+            ws="none",
             server_header=False,
         )
         uvicorn.Server(settings).run(sockets=[listening])
