@@ -94,7 +94,8 @@ def migrate(engine: Engine) -> None:
                 command.upgrade(_config(engine), "head")
     except OperationalError as error:
         raise DatabaseError(
-            f"the database cannot be used ({error.orig}); check that it runs and the address is right"
+            f"the database does not answer, or cannot be written ({error.orig}); "
+            "check that it runs and that its address is right"
         ) from error
 
 

@@ -14,8 +14,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+#: Columns of output that goes to a file or a pipe, where no terminal folds it.
+PIPED_WIDTH = 180
+
 #: Results.
-out = Console(highlight=False)
+out = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
 #: Progress, remarks and errors.
 err = Console(stderr=True, highlight=False)
 
