@@ -7,6 +7,7 @@ Everything is invented. The rows are those that the stages would write; the snap
 from __future__ import annotations
 
 import io
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -218,11 +219,16 @@ def make_desk(engine: Engine, snapshots: StubSnapshots | None = None) -> Made:
     """A desk on a migrated database, with verdicts issued by the real rules."""
     stub = snapshots or StubSnapshots()
     rules = pack()
+    ticks = itertools.count()
+
+    def clock() -> datetime:
+        # Decisions are ordered by their time: no two at the same moment.
+        return NOW + timedelta(milliseconds=next(ticks))
 
     def issue(current: Session, campaign: Campaign, space_id: int, decided_by: str) -> Verdict:
         return issue_now(current, desk, campaign, space_id, decided_by)
 
-    desk = Desk(engine=engine, snapshots=stub, pack=rules, issue=issue, clock=lambda: NOW)
+    desk = Desk(engine=engine, snapshots=stub, pack=rules, issue=issue, clock=clock)
     return Made(desk=desk, snapshots=stub)
 
 
