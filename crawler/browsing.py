@@ -144,7 +144,7 @@ class BrowserClient:
         return request
 
     async def _read(self, page: Page, traffic: Traffic) -> _Sighting:
-        reading = await read_page(page, self._profile, traffic)
+        reading = await read_page(page, self._expected(page), traffic)
         await self._recorder.settle(page)
         response = self._recorder.main_response(page)
         sighting = _Sighting(
@@ -157,6 +157,13 @@ class BrowserClient:
         for popup in [other for other in page.context.pages if other not in self._pages]:
             await popup.close()
         return sighting
+
+    def _expected(self, page: Page) -> Profile:
+        """The profile to read by: an error page never carries the sign that a page is ready."""
+        response = self._recorder.main_response(page)
+        if response is None or response.status < 400:
+            return self._profile
+        return self._profile.model_copy(update={"ready_selector": None})
 
     def _observation(self, url: str, sighting: _Sighting) -> Observation:
         denied = denial_of(sighting.final_url, sighting.headers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -77,7 +78,7 @@ class Frontier:
         for link in reading.links:
             url = normalise(link.url)
             if self._is_file(link, url):
-                self._add_file(link, page.url, reading.price)
+                self._add_file(link, page.url, self._price(reading))
             elif self._is_page(url):
                 self._add_page(url, page)
 
@@ -98,6 +99,12 @@ class Frontier:
     def _leave_out(self, url: str, found_on: str | None, why: str) -> None:
         left = NotCaptured(url=url, found_on=found_on, reason=NotScreened.BUDGET, detail=why)
         self.left_out.append(left)
+
+    def _price(self, reading: PageReading) -> str | None:
+        price = self._profile.price
+        if price is None or reading.price is None:
+            return None
+        return reading.price if re.search(price.pattern, reading.price) else None
 
     def _is_file(self, link: FoundLink, url: str) -> bool:
         if offsite_kind(url):

@@ -7,7 +7,7 @@ from io import BytesIO
 
 import docx
 import pytest
-import xlsxwriter  # type: ignore[import-untyped]
+import xlsxwriter
 
 from audit.extract import Gap, extract
 from audit.extract.limits import Limits

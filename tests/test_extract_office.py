@@ -9,7 +9,7 @@ import docx
 import openpyxl
 import pptx
 import pytest
-import xlsxwriter  # type: ignore[import-untyped]
+import xlsxwriter
 from docx.oxml import parse_xml
 from docx.oxml.ns import nsdecls
 from openpyxl.comments import Comment

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from io import BytesIO
 from typing import Protocol, cast
 
-from lxml import etree  # type: ignore[import-untyped]
+from lxml import etree
 
 from audit.extract.registry import Refused
 from models.vocabulary import NotScreened

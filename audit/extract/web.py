@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from itertools import count
 
-from lxml import etree  # type: ignore[import-untyped]
+from lxml import etree
 
 from audit.extract.decoding import decode
 from audit.extract.markup import Node, local
