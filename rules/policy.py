@@ -38,6 +38,8 @@ class Policy(Record):
         missing = set(Openness) - set(value) - {Openness.OPEN}
         if missing:
             raise ValueError(f"says nothing of {', '.join(sorted(missing))}")
+        if aged := [each for each, state in value.items() if state is VerdictState.STALE]:
+            raise ValueError(f"{aged[0]}: stale is what becomes of a verdict, not one to give")
         for openness, state in value.items():
             unknown = openness.access is Access.CANNOT_TELL
             if unknown and state is VerdictState.REJECTED:
@@ -52,19 +54,29 @@ class Policy(Record):
 
 @lru_cache
 def load_policy(name: str = "default") -> Policy:
-    """Load a built-in policy by id, or any by the path of its file."""
-    path = Path(name)
-    if path.suffix != ".yaml":
-        entry = resources.files(__package__) / "policies" / f"{name}.yaml"
-        if not entry.is_file():
-            raise PolicyError(f"no policy {name!r}; give the path of a .yaml file")
-        text = entry.read_text(encoding="utf-8")
-    elif path.is_file():
-        text = path.read_text(encoding="utf-8")
-    else:
-        raise PolicyError(f"no policy file {name}")
+    """Load a built-in policy by id, or any by the path of its file.
+
+    Raises:
+        PolicyError: There is no such policy, or it is malformed; names the file and the field.
+    """
+    text = _text(name)
     digest = "sha256:" + hashlib.sha256(text.encode()).hexdigest()
     try:
         return Policy.model_validate({**yaml.safe_load(text), "digest": digest})
     except (yaml.YAMLError, ValidationError, TypeError) as error:
         raise PolicyError(f"{name}: {error}") from error
+
+
+def _text(name: str) -> str:
+    path = Path(name)
+    if path.suffix != ".yaml":
+        entry = resources.files(__package__) / "policies" / f"{name}.yaml"
+        if not entry.is_file():
+            raise PolicyError(f"no policy {name!r}; give the path of a .yaml file")
+        return entry.read_text(encoding="utf-8")
+    if not path.is_file():
+        raise PolicyError(f"no policy file {name}")
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise PolicyError(f"{name} is not UTF-8 text; save it as UTF-8") from error
