@@ -5,6 +5,8 @@
   const SKIP = new Set(["SCRIPT", "STYLE", "NOSCRIPT", "TEMPLATE", "HEAD", "META", "LINK"]);
   const TEXT_FIELDS = new Set(["text", "search", "button", "submit", "reset", "url", "email", "tel", "number"]);
   const visible = (el) => el.checkVisibility({ opacityProperty: true, visibilityProperty: true });
+  const takesPlace = (el) => [el, ...el.querySelectorAll("*")].some(
+    (part) => [...part.getClientRects()].some((r) => r.width > 0 && r.height > 0));
   const volatileSelector = options.volatile.join(",");
   let passwordField = false;
 
@@ -22,6 +24,7 @@
     x: rect.left + scrollX, y: rect.top + scrollY, width: rect.width, height: rect.height,
   });
   const address = (value) => {
+    if (!value?.trim()) return null;
     try { return new URL(value, document.baseURI).href; } catch { return null; }
   };
 
@@ -44,22 +47,31 @@
     current = null;
   };
 
-  // Where one text node's characters stand: [raw start, raw end, rectangle] for each line.
+  // Where one text node's characters stand: [raw start, raw end, rectangle] for each run of them on
+  // each line. Within a run characters are about as wide as each other, so that a part of it may be
+  // placed by proportion.
+  const RUN = /[\u2e80-\ua4cf\uac00-\ud7af\uf900-\ufaff\ufe30-\ufe4f\uff01-\uff60]+|\d+|[a-z]+|[A-Z]+|\s+|[^]/gu;
   const linesOf = (node) => {
     const range = document.createRange();
-    range.selectNodeContents(node);
-    const whole = [...range.getClientRects()].filter((r) => r.width > 0);
-    const length = node.data.length;
-    if (whole.length === 0) return [];
-    if (whole.length === 1) return [[0, length, whole[0]]];
-    const rectAt = (index) => {
-      range.setStart(node, index);
-      range.setEnd(node, index + 1);
-      return [...range.getClientRects()].find((r) => r.width > 0);
+    const rectsOf = (start, end) => {
+      range.setStart(node, start);
+      range.setEnd(node, end);
+      return [...range.getClientRects()].filter((r) => r.width > 0 && r.height > 0);
     };
+    if (rectsOf(0, node.data.length).length === 0) return [];
     const found = [];
-    for (let index = 0; index < length; index += 1) {
-      const rect = rectAt(index);
+    for (const run of node.data.matchAll(RUN)) {
+      const start = run.index, end = start + run[0].length, rects = rectsOf(start, end);
+      if (rects.length === 1) found.push([start, end, rects[0]]);
+      else if (rects.length > 1) found.push(...brokenRun(start, end, rectsOf));
+    }
+    return found;
+  };
+  // The same for a run that goes on over several lines, character by character.
+  const brokenRun = (from, to, rectsOf) => {
+    const found = [];
+    for (let index = from; index < to; index += 1) {
+      const [rect] = rectsOf(index, index + 1);
       if (!rect) continue;
       const last = found[found.length - 1];
       if (last && Math.abs(last.top - rect.top) < rect.height / 2) {
@@ -74,6 +86,9 @@
 
   const readText = (node, keepSpace) => {
     if (!node.data || (!keepSpace && !node.data.trim() && !current?.text)) return;
+    const lines = linesOf(node);
+    // What takes no place is not shown: what stands in for a player, text of no size.
+    if (node.data.trim() && !lines.length) return;
     if (!current) open(node.parentElement || document.body);
     const at = new Array(node.data.length + 1);
     for (let index = 0; index < node.data.length; index += 1) {
@@ -85,7 +100,7 @@
     }
     at[node.data.length] = current.text.length;
     if (!node.data.trim()) return;
-    for (const [start, end, rect] of linesOf(node)) {
+    for (const [start, end, rect] of lines) {
       if (at[end] > at[start]) current.lines.push({ start: at[start], end: at[end], ...place(rect) });
     }
   };
@@ -117,7 +132,7 @@
   };
   const readMedia = (el) => {
     const tag = el.tagName;
-    if (tag === "A" || tag === "AREA") addLink(el, false);
+    if (tag === "A" || tag === "AREA") addLink(el, tag === "A" && !takesPlace(el));
     else if (tag === "IMG") {
       const url = address(el.currentSrc || el.getAttribute("src"));
       if (url) images.push({ url, alt: el.alt || "", width: el.naturalWidth, height: el.naturalHeight });
@@ -140,15 +155,18 @@
     if (node.nodeType !== 1 || SKIP.has(node.tagName)) return;
     if (node.tagName === "BR") { if (current) current.text += "\n"; return; }
     readAttributes(node);
-    const display = getComputedStyle(node).display;
-    if (display !== "contents" && !visible(node)) {
+    const { display, contentVisibility } = getComputedStyle(node);
+    if ((display !== "contents" && !visible(node)) || contentVisibility === "hidden") {
       for (const el of [node, ...node.querySelectorAll("a[href]")]) {
         if (el.matches("a[href]")) addLink(el, true);
       }
       return;
     }
     readMedia(node);
-    const isBlock = !display.startsWith("inline") && display !== "contents";
+    if (node.tagName === "TEXTAREA") return;
+    const isBlock = (!display.startsWith("inline") && display !== "contents")
+      // What changes with every visit must not take the sentence around it along.
+      || Boolean(volatileSelector && node.matches(volatileSelector));
     const children = node.shadowRoot ? node.shadowRoot.childNodes
       : node.tagName === "SLOT" && node.assignedNodes().length ? node.assignedNodes({ flatten: true })
       : node.childNodes;
@@ -158,7 +176,10 @@
     if (isBlock) { flush(); if (outer) open(outer.element); }
   };
 
-  if (document.body) { walk(document.body); flush(); }
+  if (document.body && options.hidden) {
+    // The frame itself is not shown.
+    for (const el of document.querySelectorAll("a[href]")) addLink(el, true);
+  } else if (document.body) { walk(document.body); flush(); }
   const shown = (css) => [...document.querySelectorAll(css)].some(visible);
   const textOf = (css) => {
     const el = css && [...document.querySelectorAll(css)].find(visible);

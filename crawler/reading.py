@@ -7,19 +7,31 @@ judges what was read.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any
 
 from playwright.async_api import Error as PlaywrightError
-from playwright.async_api import Frame, Page
+from playwright.async_api import Frame, Page, Response
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
+from crawler.guard_denial import denial_of
 from models.manifest import Line, TextBlock
 from rules.profile import Profile
 
 SCRIPT = (resources.files(__package__) / "reading.js").read_text(encoding="utf-8")
+#: Where the browser shows an error of its own instead of an answer.
+ERROR_PAGE = "chrome-error:"
+
+#: Whether a frame's element is shown, how far its content stands in from its outer edge, its source.
+FRAME_SCRIPT = """(el) => {
+  const style = getComputedStyle(el), box = el.getBoundingClientRect();
+  const shown = el.checkVisibility({ opacityProperty: true, visibilityProperty: true });
+  return [shown && box.width > 1 && box.height > 1,
+    el.clientLeft + parseFloat(style.paddingLeft), el.clientTop + parseFloat(style.paddingTop),
+    el.src || ""];
+}"""
 
 #: A page is quiet when nothing was asked for during this long, in seconds; measured on script-built
 #: pages, where a chain of two calls leaves gaps of up to 0.2 s.
@@ -81,19 +93,30 @@ class PageReading:
 
 
 class Traffic:
-    """Counts a page's requests in flight, to know when it has fallen quiet."""
+    """Counts a page's requests in flight, to know when it has fallen quiet.
+
+    Also keeps the frames that show an answer of our guard's and not of a site.
+    """
 
     def __init__(self, page: Page) -> None:
         """Listen to a page from now on."""
         self._open = 0
+        self.denied: set[Frame] = set()
         self._changed = asyncio.get_running_loop().time()
         page.on("request", lambda _: self._count(1))
         page.on("requestfinished", lambda _: self._count(-1))
         page.on("requestfailed", lambda _: self._count(-1))
+        page.on("response", self._note_denial)
 
     def _count(self, step: int) -> None:
         self._open = max(0, self._open + step)
         self._changed = asyncio.get_running_loop().time()
+
+    def _note_denial(self, response: Response) -> None:
+        request = response.request
+        if request.is_navigation_request():
+            denied = denial_of(response.url, response.headers) is not None
+            (self.denied.add if denied else self.denied.discard)(request.frame)
 
     @property
     def busy(self) -> bool:
@@ -114,7 +137,7 @@ async def read_page(page: Page, profile: Profile, traffic: Traffic) -> PageReadi
     """Read a page that has been navigated to: settle, scroll out, text, links, screenshot."""
     await _settle(page, profile, traffic)
     more_below = await _unfold(page, profile, traffic)
-    reading = await _read_frames(page, profile)
+    reading = await _read_frames(page, profile, traffic.denied)
     reading.more_below = more_below
     reading.screenshot, reading.cut_at = await _screenshot(page)
     return reading
@@ -158,7 +181,11 @@ async def _click_more(page: Page, profile: Profile) -> bool:
     for selector in profile.load_more_selectors:
         button = page.locator(selector).first
         if await button.is_visible() and await button.is_enabled():
-            await button.click(timeout=1000)
+            try:
+                await button.click(timeout=1000)
+            except PlaywrightTimeout:
+                # Something lies over it, a notice or a floating bar.
+                await button.dispatch_event("click")
             return True
     return False
 
@@ -174,34 +201,54 @@ def _options(profile: Profile) -> dict[str, Any]:
     }
 
 
-async def _read_frames(page: Page, profile: Profile) -> PageReading:
+async def _read_frames(page: Page, profile: Profile, denied: Set[Frame]) -> PageReading:
     reading = PageReading(url=page.url)
     for frame in page.frames:
         main = frame is page.main_frame
         try:
-            data = await frame.evaluate(SCRIPT, _options(profile))
-            offset = (0.0, 0.0) if main else await _offset(frame)
+            place = _Place() if main else await _place(frame)
+            if not main and (frame in denied or frame.url.startswith(ERROR_PAGE)):
+                reading.frames_unread.append(place.source or frame.url)
+                continue
+            data = await frame.evaluate(SCRIPT, _options(profile) | {"hidden": not place.shown})
         except PlaywrightError:
             if main:
                 raise
             reading.frames_unread.append(frame.url)
             continue
-        _add(reading, data, offset, None if main else frame.url)
+        _add(reading, data, place, None if main else frame.url)
     return reading
 
 
-async def _offset(frame: Frame) -> tuple[float, float]:
-    box = await (await frame.frame_element()).bounding_box()
-    return (box["x"], box["y"]) if box else (0.0, 0.0)
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a frame's content stands on the page, and whether it is to be seen."""
+
+    x: float = 0
+    y: float = 0
+    shown: bool = True
+    source: str = ""
+
+
+async def _place(frame: Frame) -> _Place:
+    element = await frame.frame_element()
+    box = await element.bounding_box()
+    shown, left, top, source = await element.evaluate(FRAME_SCRIPT)
+    outer = frame.parent_frame
+    if outer is not None and outer.parent_frame is not None:
+        shown = shown and (await _place(outer)).shown
+    if box is None:
+        return _Place(shown=False, source=source)
+    return _Place(box["x"] + left, box["y"] + top, shown, source)
 
 
 def _add(
     reading: PageReading,
     data: Mapping[str, Any],
-    offset: tuple[float, float],
+    place: _Place,
     frame: str | None,
 ) -> None:
-    reading.blocks += [_block(raw, offset, frame) for raw in data["blocks"]]
+    reading.blocks += [_block(raw, place, frame) for raw in data["blocks"]]
     reading.links += [
         FoundLink(raw["href"], raw["text"], raw["hidden"], raw["file"]) for raw in data["links"]
     ]
@@ -217,12 +264,26 @@ def _add(
             reading.blocks.insert(0, title)
 
 
-def _block(raw: Mapping[str, Any], offset: tuple[float, float], frame: str | None) -> TextBlock:
+def _block(raw: Mapping[str, Any], place: _Place, frame: str | None) -> TextBlock:
+    at = _characters(raw["text"])
     lines = tuple(
-        Line(**{**line, "x": line["x"] + offset[0], "y": line["y"] + offset[1]})
+        Line(
+            start=at[line["start"]],
+            end=at[line["end"]],
+            x=line["x"] + place.x,
+            y=line["y"] + place.y,
+            width=line["width"],
+            height=line["height"],
+        )
         for line in raw["lines"]
     )
     return TextBlock.model_validate({**raw, "lines": lines, "frame": frame})
+
+
+def _characters(text: str) -> Sequence[int]:
+    """The index of the character for each index of the browser, which counts UTF-16 units."""
+    units = (2 if character > "\uffff" else 1 for character in text)
+    return [index for index, width in enumerate(units) for _ in range(width)] + [len(text)]
 
 
 async def _screenshot(page: Page) -> tuple[bytes, int | None]:
