@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, select
 
@@ -12,6 +12,9 @@ from audit.screening import Screened, Tools
 from models.audit_log import record
 from models.manifest import Manifest
 from models.tables import Coverage, Finding, Resource, Screening, Snapshot
+
+#: Between the id of a screening and the number of times it was kept.
+_AGAIN = "-"
 
 
 def newest_snapshot(session: Session, space_id: int) -> Snapshot | None:
@@ -95,19 +98,23 @@ def keep_screening(  # noqa: PLR0913  (what a screening is of, by and with)
     snapshot: Snapshot,
     at: datetime,
 ) -> Screening:
-    """Append a screening with its findings and ledger; the same one again changes nothing."""
-    known = session.get(Screening, screening_id)
-    if known is not None:
-        return known
+    """Append a screening with its findings and ledger; the newest one again changes nothing.
+
+    One that stood before others is kept once more, so that going back to earlier rules puts what
+    they found back in force.
+    """
+    newest = newest_screening(session, snapshot.id)
+    if newest is not None and stands(newest, screening_id):
+        return newest
     screening = Screening(
-        id=screening_id,
+        id=_free_id(session, screening_id),
         snapshot_id=snapshot.id,
         space_id=snapshot.space_id,
         rule_pack=tools.pack.id,
         rule_pack_version=tools.pack.version,
         rule_pack_digest=tools.pack.digest,
         models=tools.models,
-        screened_at=at,
+        screened_at=after(newest.screened_at if newest else None, at),
         measures=screened.measures,
     )
     session.add(screening)
@@ -126,6 +133,27 @@ def keep_screening(  # noqa: PLR0913  (what a screening is of, by and with)
     details = {"findings": len(screened.findings), "ledger": len(screened.ledger)}
     record(session, actor="screen", action="screening.kept", at=at, row=screening, details=details)
     return screening
+
+
+def stands(screening: Screening, screening_id: str) -> bool:
+    """Whether a kept screening is the one with this id, the first time or once more."""
+    return screening.id.partition(_AGAIN)[0] == screening_id
+
+
+def _free_id(session: Session, screening_id: str) -> str:
+    number, free = 1, screening_id
+    while session.get(Screening, free) is not None:
+        number += 1
+        free = f"{screening_id}{_AGAIN}{number}"
+    return free
+
+
+def after(last: datetime | None, at: datetime) -> datetime:
+    """The time to put on a fact that follows another: now, but never before the other.
+
+    What holds is told by time, and a clock can stand still (in a rehearsal) or be set back.
+    """
+    return at if last is None else max(at, last + timedelta(microseconds=1))
 
 
 def _findings(screened: Screened, screening: Screening) -> Iterable[Finding]:

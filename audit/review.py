@@ -14,8 +14,9 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
-from audit.records import newest_snapshot, screening_of
+from audit.records import after, newest_snapshot, screening_of
 from models.audit_log import record
+from models.database import take_writer_lock
 from models.tables import Decision, Finding, Space, User
 from models.vocabulary import Action, FindingState, Role
 from rules.reasons import load_reasons, reasons_for
@@ -118,7 +119,9 @@ def decide(  # noqa: PLR0913  (a decision is who, what, why, when, on what)
         raise DecisionError("a decision is on a finding or on a space: name one")
     _check(user, action, reason, space_level=finding is None)
     fingerprint = finding.fingerprint if finding is not None else None
-    if action is Action.UNDO and fingerprint not in in_force(decisions(session, space_id)):
+    take_writer_lock(session)
+    before = decisions(session, space_id)
+    if action is Action.UNDO and fingerprint not in in_force(before):
         raise DecisionError("nothing has been decided here that could be undone")
     snapshot = newest_snapshot(session, space_id)
     decision = Decision(
@@ -132,7 +135,7 @@ def decide(  # noqa: PLR0913  (a decision is who, what, why, when, on what)
         reason=reason,
         note=note,
         user_id=user.id,
-        decided_at=at,
+        decided_at=after(before[-1].decided_at if before else None, at),
     )
     session.add(decision)
     record(session, actor=user.name, action=f"decision.{action}", at=at, row=decision)
