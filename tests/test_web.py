@@ -17,7 +17,7 @@ from models.tables import Decision, Finding, Verdict
 from models.vocabulary import Dimension, FindingState, Part, Severity, VerdictState
 from service.case import CaseFinding
 from service.web.app import create_app
-from service.web.evidence import Piece, cut, in_context
+from service.web.evidence import Piece, cut, in_context, short_title
 from service.web.listing import ListQuery, make_listing
 from service.web.security import same_origin
 from tests.factories import (
@@ -388,3 +388,18 @@ def test_an_address_keeps_only_what_differs_from_the_plain_list() -> None:
     assert query.address() == "?state=pending&county=%E7%94%B2%E5%8E%BF"
     assert query.address(page=2, county="") == "?state=pending&page=2"
     assert make_listing([], query).pages == 1
+
+
+@pytest.mark.parametrize(
+    ("title", "space", "short"),
+    [
+        ("教学反思 - 花开小站", "花开小站", "教学反思"),
+        ("教学反思_花开小站", "花开小站", "教学反思"),
+        ("花开小站", "花开小站", "花开小站"),
+        ("欢迎来到花开小站", "花开小站", "欢迎来到花开小站"),
+        ("教学反思 - 别的站", "花开小站", "教学反思 - 别的站"),
+        ("教学反思 -", "", "教学反思 -"),
+    ],
+)
+def test_a_tab_leaves_out_the_name_of_the_space(title: str, space: str, short: str) -> None:
+    assert short_title(title, space) == short

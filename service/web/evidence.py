@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from models.manifest import PageCapture, TextBlock
 from models.tables import Finding, Resource
 from models.vocabulary import Part
 from service.case import Case, CaseFinding
+from service.nominations import NominatedSpace
 from service.snapshots import Snapshots
 from service.wording import masked
 
@@ -111,14 +113,28 @@ def _leaves(case: Case) -> tuple[Leaf, ...]:
     leaves: list[Leaf] = []
     for page in case.pages:
         found = tuple(each for each in case.findings if _on_page(each.row, page))
-        label = page.title or page.kind.label
-        leaves.append(Leaf(len(leaves), label, page.url, page, None, found))
+        leaves.append(Leaf(len(leaves), _label(page, case.nomination), page.url, page, None, found))
     for resource in case.resources:
         found = tuple(each for each in case.findings if _in_file(each.row, resource))
         if found:
             label = resource.name or resource.kind.label
             leaves.append(Leaf(len(leaves), label, resource.url, None, resource, found))
     return tuple(leaves)
+
+
+def _label(page: PageCapture, nominated: NominatedSpace) -> str:
+    """What tells a page from the others: its title, or where that is the space's, its path."""
+    title = short_title(page.title, nominated.title)
+    if title and title != nominated.title:
+        return title
+    return page.url.removeprefix(nominated.url).strip("/") or page.kind.label
+
+
+def short_title(title: str, space: str) -> str:
+    """A page's title without the name of the space that platforms put behind every title."""
+    head = title.removesuffix(space)
+    separator = re.search(r"\s*[-_|–—·]\s*$", head)
+    return head[: separator.start()] if head != title and separator else title
 
 
 def _on_page(finding: Finding, page: PageCapture) -> bool:

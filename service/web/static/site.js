@@ -120,5 +120,8 @@ addEventListener("pageshow", (event) => {
   if (event.persisted) for (const form of document.forms) delete form.dataset.sent;
 });
 
+const leaf = document.querySelector(".leaves [aria-current]");
+if (leaf) leaf.parentElement.scrollTop = leaf.offsetTop - leaf.parentElement.offsetTop - 6;
+
 const named = location.hash && document.getElementById(location.hash.slice(1));
 if (named && named.matches(".card")) addEventListener("load", () => choose(named));
