@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -10,6 +12,8 @@ from typing import Protocol
 
 from crawler.store import SnapshotReader, SnapshotStore, StoreError
 from models.manifest import Manifest, TextBlock
+
+log = logging.getLogger(__name__)
 
 #: Manifests kept in memory: a snapshot never changes, and the same cases are opened again and again.
 KEPT_MANIFESTS = 512
@@ -28,37 +32,53 @@ class Snapshots(Protocol):
         """The screenshot of a page as JPEG, one picture pixel a CSS pixel."""
 
 
+#: What a lost or damaged object raises. It must not take a page down: ``spaceaudit verify`` names it.
+_UNREADABLE = (StoreError, zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError)
+
+
 class StoredSnapshots:
     """Snapshots out of the store."""
 
     def __init__(self, store: SnapshotStore) -> None:
         self._store = store
+        # What cannot be read raises, and so is not kept: it may be back at the next look.
         self._manifest = lru_cache(maxsize=KEPT_MANIFESTS)(self._read_manifest)
 
     def manifest(self, name: str) -> Manifest | None:
         """What the visit found; None when the store has lost the object or it is damaged."""
-        return self._manifest(name)
+        try:
+            return self._manifest(name)
+        except _UNREADABLE as error:
+            _tell(name, error)
+            return None
 
     def blocks(self, name: str, page_url: str) -> tuple[TextBlock, ...]:
         """The text blocks of a page, in reading order."""
-        with self._open(name) as reader:
-            return reader.blocks(page_url) if reader else ()
+        try:
+            with self._open(name) as reader:
+                return reader.blocks(page_url)
+        except _UNREADABLE as error:
+            _tell(name, error)
+            return ()
 
     def screenshot(self, name: str, page_url: str) -> bytes | None:
         """The screenshot of a page as JPEG."""
-        with self._open(name) as reader:
-            return reader.screenshot(page_url) if reader else None
+        try:
+            with self._open(name) as reader:
+                return reader.screenshot(page_url)
+        except _UNREADABLE as error:
+            _tell(name, error)
+            return None
 
-    def _read_manifest(self, name: str) -> Manifest | None:
+    def _read_manifest(self, name: str) -> Manifest:
         with self._open(name) as reader:
-            return reader.manifest if reader else None
+            return reader.manifest
 
     @contextmanager
-    def _open(self, name: str) -> Iterator[SnapshotReader | None]:
-        # A lost or damaged object must not take the page down: ``spaceaudit verify`` names it.
-        try:
-            local = self._store.local(name)
-            with local as path, SnapshotReader(path) as reader:
-                yield reader
-        except (StoreError, zipfile.BadZipFile):
-            yield None
+    def _open(self, name: str) -> Iterator[SnapshotReader]:
+        with self._store.local(name) as path, SnapshotReader(path) as reader:
+            yield reader
+
+
+def _tell(name: str, error: Exception) -> None:
+    log.warning("the snapshot %s cannot be read: %s", name, error)

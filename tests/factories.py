@@ -462,6 +462,24 @@ def _manifest(
     )
 
 
+def make_manifest(code: str, visibility: Visibility) -> Manifest:
+    """The manifest of a visit to a space with little on it."""
+    url = f"http://space.example/{code}"
+    snapshot = Snapshot(
+        id="sn",
+        crawl_id="c1",
+        space_id=1,
+        url=url,
+        wacz="",
+        digest="",
+        content_digest="",
+        visibility=visibility,
+        taken_at=TAKEN,
+        recorded_at=TAKEN,
+    )
+    return _manifest(code, snapshot, (), rich=False)
+
+
 def _ledger(screening: str, manifest: Manifest, rich: bool) -> list[Coverage]:
     rows = []
     for page in manifest.pages:
