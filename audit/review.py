@@ -86,14 +86,13 @@ def with_states(
         decision = held.get(finding.fingerprint)
         state = STATES[decision.action] if decision else FindingState.OPEN
         reviewed.append(ReviewedFinding(finding, state, decision))
-    order = {finding.id: number for number, finding in enumerate(findings)}
     return sorted(
         reviewed,
         key=lambda item: (
             -item.finding.severity.rank,
             item.finding.url,
             item.finding.start,
-            order[item.finding.id],
+            item.finding.id,
         ),
     )
 

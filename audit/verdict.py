@@ -11,13 +11,15 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlmodel import Session, col, func, select
 
+from audit.records import newest_screening
 from audit.review import ReviewedFinding
+from audit.tally import tally
 from models.audit_log import record
 from models.database import take_writer_lock
 from models.tables import Coverage, Decision, Resource, Snapshot, Verdict
@@ -42,6 +44,9 @@ GRAVITY: Sequence[VerdictState] = (
     VerdictState.PENDING,
     VerdictState.ELIGIBLE,
 )
+
+#: Reasons of equal gravity in the order of the vocabulary, not in that of the rows.
+_ORDER = {reason: number for number, reason in enumerate(VerdictReason)}
 
 #: Files that are there but of no use, apart from those that are kept back.
 BROKEN = frozenset({Openness.MISSING, Openness.EMPTY, Openness.CORRUPT})
@@ -83,39 +88,6 @@ class Ground:
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
-    """The coverage ledger in numbers."""
-
-    found: Mapping[str, int]
-    screened: Mapping[str, int]
-    gaps: Mapping[str, int]
-
-    @property
-    def complete(self) -> bool:
-        """Whether nothing that was found went unscreened."""
-        return not self.gaps
-
-    def as_json(self, policy: Policy) -> dict[str, Any]:
-        """As the table and the feed carry it."""
-        return {
-            "found": dict(self.found),
-            "screened": dict(self.screened),
-            "not_screened": [{"reason": r, "count": n} for r, n in sorted(self.gaps.items())],
-            "complete": self.complete,
-            "gaps_allowed": self.allowed(policy),
-        }
-
-    def allowed(self, policy: Policy) -> bool:
-        """Whether the policy lets every gap pass."""
-        return not self.held_by(policy)
-
-    def held_by(self, policy: Policy) -> int:
-        """How many gaps the policy does not let pass."""
-        allowed = {reason.value for reason in policy.allowed_gaps}
-        return sum(number for reason, number in self.gaps.items() if reason not in allowed)
-
-
-@dataclass(frozen=True, slots=True)
 class Facts:
     """All that is known of a space when it is judged."""
 
@@ -138,17 +110,6 @@ class Judged:
     grounds: tuple[Ground, ...] = field(default_factory=tuple)
 
 
-def tally(ledger: Sequence[Coverage]) -> Tally:
-    """Count a ledger: what was found is what was screened plus the gaps, by construction."""
-    found = Counter(row.kind.value for row in ledger)
-    screened = Counter(row.kind.value for row in ledger if row.screened)
-    gaps = Counter(row.reason.value for row in ledger if row.reason is not None)
-    kinds = [kind.value for kind in CoverageKind if found[kind.value]]
-    return Tally(
-        {kind: found[kind] for kind in kinds}, {kind: screened[kind] for kind in kinds}, dict(gaps)
-    )
-
-
 def judge(facts: Facts, policy: Policy) -> Judged:
     """Judge a space; pure, so that the same facts always give the same verdict."""
     if facts.snapshot is None:
@@ -166,7 +127,7 @@ def judge(facts: Facts, policy: Policy) -> Judged:
 def _settled(grounds: list[Ground]) -> Judged:
     if not grounds:
         grounds = [Ground(VerdictReason.ALL_CLEAR, VerdictState.ELIGIBLE)]
-    ordered = sorted(grounds, key=lambda ground: GRAVITY.index(ground.state))
+    ordered = sorted(grounds, key=lambda ground: (GRAVITY.index(ground.state), _ORDER[ground.code]))
     return Judged(ordered[0].state, tuple(ordered))
 
 
@@ -234,7 +195,7 @@ def _findings(findings: Sequence[ReviewedFinding], policy: Policy) -> list[Groun
 
 
 def _ground(code: VerdictReason, state: VerdictState, items: Sequence[ReviewedFinding]) -> Ground:
-    worst = max((item.finding for item in items), key=lambda finding: finding.severity.rank)
+    worst = max((item.finding for item in items), key=lambda one: (one.severity.rank, one.basis))
     return Ground(code, state, len(items), worst.severity, worst.basis)
 
 
@@ -242,7 +203,9 @@ def _coverage(facts: Facts, policy: Policy) -> list[Ground]:
     if facts.snapshot is None or facts.snapshot.visibility.access is not Access.PUBLIC:
         return []
     counted = tally(facts.ledger)
-    if facts.screened and (counted.allowed(policy) or _passed(facts)):
+    # An empty ledger has no gaps either: a space of which no page was read is not clean.
+    clean = counted.screened.get(CoverageKind.PAGE, 0) > 0 and counted.allowed(policy)
+    if facts.screened and (clean or _passed(facts)):
         return []
     return [Ground(VerdictReason.COVERAGE_GAP, VerdictState.PENDING, counted.held_by(policy))]
 
@@ -306,8 +269,8 @@ def issue_verdict(  # noqa: PLR0913  (a verdict is of a space, on a basis, by so
     now: datetime,
 ) -> Verdict:
     """Judge a space and append the verdict; one that says the same as the last is not repeated."""
-    judged = judge(facts, policy)
     take_writer_lock(session)
+    judged = judge(_by_todays_tools(session, facts, basis), policy)
     last = newest_verdict(session, space_id)
     row = Verdict(
         id="",
@@ -324,17 +287,33 @@ def issue_verdict(  # noqa: PLR0913  (a verdict is of a space, on a basis, by so
         decided_at=now,
         valid_until=_valid_until(facts, policy),
     )
-    if last is not None and _same(last, row) and not _announced_stale(session, last):
-        return last
+    if last is not None and _same(last, row):
+        # What was announced as stale is issued again when it stands again, and only then.
+        ran_out = row.valid_until is not None and now >= row.valid_until
+        if ran_out or not _announced_stale(session, last):
+            return last
     return _append(session, row, now)
 
 
+def _by_todays_tools(session: Session, facts: Facts, basis: Basis) -> Facts:
+    """The facts; unscreened when the last screening was by other rules or models than today's."""
+    screening = newest_screening(session, facts.snapshot.id) if facts.snapshot else None
+    if screening is None:
+        return facts
+    then = (screening.rule_pack_digest, screening.models)
+    return (
+        facts if then == (basis.rule_pack, dict(basis.models)) else replace(facts, screened=False)
+    )
+
+
 def announce_stale(session: Session, current: CurrentVerdict, now: datetime) -> Verdict | None:
-    """Tell the feed that a verdict no longer stands; once."""
+    """Tell the feed that a verdict no longer stands; once, and not when it was replaced meanwhile."""
     take_writer_lock(session)
-    if not current.stale_because or _announced_stale(session, current.row):
+    last = newest_verdict(session, current.row.space_id)
+    if last is None or last.serial != current.row.serial:
         return None
-    last = current.row
+    if not current.stale_because or _announced_stale(session, last):
+        return None
     row = Verdict(
         **{
             **last.model_dump(exclude={"serial", "id"}),

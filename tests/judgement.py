@@ -44,11 +44,11 @@ from models.vocabulary import (
 from rules.hits import fingerprint
 from rules.matcher import Matcher
 from rules.pack import load_packs
+from rules.policy import load_policy
 from tests.snapshots import AT, URL, exchange
 
 DAY = timedelta(days=1)
 NOW = AT + DAY
-RULES, MODELS, POLICY = "sha256:rules-1", {"solicitation": "sha256:model-1"}, "default@1 sha256:p"
 
 
 # A snapshot to screen
@@ -201,18 +201,6 @@ def gap(reason: NotScreened, kind: CoverageKind = CoverageKind.RESOURCE) -> Ledg
     return LedgerRow(kind, f"{URL}/{reason}", reason)
 
 
-def basis(number: int = 1, **values: object) -> Basis:
-    """What a verdict on the numbered snapshot stands on."""
-    made = {
-        "snapshot": f"sn{number}",
-        "content_digest": f"sha256:content-{number}",
-        "rule_pack": RULES,
-        "models": MODELS,
-        "policy": POLICY,
-    }
-    return Basis(**{**made, **values})  # type: ignore[arg-type]
-
-
 # Tools
 
 
@@ -221,6 +209,18 @@ def tools(*packs: str) -> Tools:
     """The built-in rules (or only those packs) and no classifiers; files are not read with it."""
     rules = load_packs(packs or None)
     return Tools(rules, Matcher(rules), (), ExtractionWorker())
+
+
+def basis(number: int = 1, **values: object) -> Basis:
+    """What a verdict on the numbered snapshot stands on, with the rules of ``tools()``."""
+    made = {
+        "snapshot": f"sn{number}",
+        "content_digest": f"sha256:content-{number}",
+        "rule_pack": tools().pack.digest,
+        "models": {},
+        "policy": load_policy().stamp,
+    }
+    return Basis(**{**made, **values})  # type: ignore[arg-type]
 
 
 # A space in a database

@@ -313,14 +313,17 @@ def test_a_decision_says_what_it_was_about_and_is_in_the_log(engine: Engine) -> 
         assert list(broken_links(current)) == []
 
 
-@pytest.mark.parametrize("table", [Screening, Finding, Decision])
-def test_what_was_kept_cannot_be_edited_or_removed(engine: Engine, table: type) -> None:
-    names = {Screening: "rule_pack", Finding: "text", Decision: "note"}
+@pytest.mark.parametrize(
+    ("table", "column"), [(Screening, "rule_pack"), (Finding, "text"), (Decision, "note")]
+)
+def test_what_was_kept_cannot_be_edited_or_removed(
+    engine: Engine, table: type[Screening | Finding | Decision], column: str
+) -> None:
     with session(engine) as current:
         keep(current, "sc1", 1, found(AD, SPAN))
         say(current, Action.CONFIRM, the_only(current).finding)
     with Session(engine) as current:
-        setattr(current.exec(select(table)).one(), names[table], "改过")
+        setattr(current.exec(select(table)).one(), column, "改过")
         with pytest.raises(AppendOnlyError):
             current.commit()
     with Session(engine) as current:
