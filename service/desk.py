@@ -13,8 +13,9 @@ from audit.verdict import Basis
 from models.tables import Campaign, Snapshot, Verdict
 from rules.pack import RulePack
 from rules.policy import load_policy
-from service.pipeline import Workbench, issue_for
 from service.snapshots import Snapshots, StoredSnapshots
+from service.verdicts import issue_for
+from service.workbench import Workbench
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,8 @@ from ranking.records import Candidate, Ranking, VerdictView
 from ranking.selection import select as select_spaces
 from rules.scheme import Scheme
 from service.nominations import NominatedSpace, current_nominations
-from service.pipeline import Workbench, verdict_of
+from service.verdicts import verdict_of
+from service.workbench import Workbench
 
 
 def rank_campaign(

@@ -17,6 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
+from audit.facts import facts_of
 from audit.verdict import Basis, issue_verdict
 from models.database import session
 from models.manifest import (
@@ -66,7 +67,6 @@ from rules.policy import load_policy
 from rules.rule import Basis as RuleBasis
 from rules.rule import Rule
 from service.desk import Desk
-from service.pipeline import facts_of
 
 NOW = datetime(2022, 9, 20, 2, 0, tzinfo=UTC)
 TAKEN = NOW - timedelta(days=2)

@@ -27,15 +27,9 @@ from service.config import Config, load_config
 from service.console import CampaignOption, JsonOption, err, examples, out, print_json, print_table
 from service.errors import ExitCode, UserError
 from service.nominations import NominatedSpace, current_nominations
-from service.pipeline import (
-    CrawlResult,
-    Workbench,
-    crawl,
-    difference,
-    open_workbench,
-    screen_space,
-    spaces_to_visit,
-)
+from service.screenings import difference, screen_space
+from service.visits import CrawlResult, crawl, spaces_to_visit
+from service.workbench import Workbench, open_workbench
 
 FileArgument = Annotated[Path, typer.Argument(help="Nomination file, xlsx or csv.")]
 OnlyOption = Annotated[

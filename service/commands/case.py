@@ -14,8 +14,8 @@ from service.case import Case, case_report, load_case
 from service.config import load_config
 from service.console import CampaignOption, JsonOption, examples, out, print_table
 from service.desk import desk_of
-from service.pipeline import open_workbench
 from service.wording import local_time, masked, size_text
+from service.workbench import open_workbench
 
 SpaceArgument = Annotated[str, typer.Argument(help="Identifier of the space (编号).")]
 

@@ -19,7 +19,7 @@ from service.deciding import Ruling, take
 from service.desk import desk_of
 from service.errors import UserError
 from service.facts import space_by_code
-from service.pipeline import open_workbench
+from service.workbench import open_workbench
 
 _REASONS = "; ".join(
     f"{action.value}: {', '.join(dict.fromkeys(r.code for level in (False, True) for r in reasons_for(action, space_level=level)))}"

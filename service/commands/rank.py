@@ -18,8 +18,8 @@ from service.campaigns import find_campaign
 from service.config import load_config
 from service.console import CampaignOption, JsonOption, examples, out, print_json, print_table
 from service.errors import UserError
-from service.pipeline import open_workbench
 from service.ranking import rank_campaign
+from service.workbench import open_workbench
 
 
 def register(app: typer.Typer) -> None:

@@ -17,10 +17,10 @@ from service.campaigns import find_campaign
 from service.config import load_config
 from service.console import CampaignOption, examples, out, print_table, remark
 from service.desk import desk_of
-from service.pipeline import open_workbench
 from service.report import Report, SpaceReport, build_report
 from service.report_csv import report_csv
 from service.wording import local_time
+from service.workbench import open_workbench
 
 
 class Format(StrEnum):

@@ -13,10 +13,10 @@ from service.config import load_config
 from service.console import examples, remark
 from service.desk import desk_of
 from service.errors import ExitCode, UserError
-from service.pipeline import open_workbench
 from service.users import acting_user
 from service.web.app import create_app
 from service.web.security import LOOPBACK_NAMES
+from service.workbench import open_workbench
 
 
 def register(app: typer.Typer) -> None:

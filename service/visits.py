@@ -1,0 +1,211 @@
+"""Visits to nominated spaces: which are due, in which crawl, and what of them is recorded.
+
+A snapshot is recorded when its receipt stands, so a crawl that was killed goes on where it was, and
+running it again gives the same result once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlmodel import Session, col, select
+
+from audit.records import keep_snapshot, newest_snapshot
+from audit.verdict import current_verdict
+from crawler.run import Progress, receipts, run
+from crawler.store import SnapshotReader
+from crawler.task import CrawlOrder, Limits, Receipt, SpaceTask
+from models.audit_log import record
+from models.database import session, take_writer_lock
+from models.manifest import Manifest
+from models.tables import Campaign, Crawl, Snapshot, Space
+from models.vocabulary import VerdictState
+from rules.policy import load_policy
+from service.config import Config
+from service.nominations import NominatedSpace, current_nominations
+from service.verdicts import basis_of
+from service.workbench import Workbench
+
+
+@dataclass(slots=True)
+class CrawlResult:
+    """What a crawl did."""
+
+    crawl_id: str | None = None
+    visited: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+
+
+def spaces_to_visit(
+    current: Session, bench: Workbench, campaign: Campaign, only: Sequence[str]
+) -> list[NominatedSpace]:
+    """The nominated spaces that the main job has to visit (again).
+
+    Those without a snapshot of their address of today, and those of which the last visit could
+    tell nothing or whose verdict has run out.
+    """
+    return [
+        space
+        for space in _nominated(current, campaign, only)
+        if _needs_visit(current, bench, campaign, space)
+    ]
+
+
+def _nominated(current: Session, campaign: Campaign, only: Sequence[str]) -> list[NominatedSpace]:
+    nominated = current_nominations(current, campaign)
+    return [space for space in nominated if not only or space.code in only]
+
+
+def _needs_visit(
+    current: Session, bench: Workbench, campaign: Campaign, space: NominatedSpace
+) -> bool:
+    snapshot = newest_snapshot(current, space.space_id)
+    if snapshot is None or snapshot.url != space.url:
+        return True
+    policy = load_policy(campaign.policy)
+    if bench.now() >= snapshot.taken_at + timedelta(days=policy.valid_days):
+        return True
+    verdict = current_verdict(
+        current, space.space_id, basis_of(bench, campaign, snapshot), bench.now()
+    )
+    return verdict is not None and verdict.state is VerdictState.UNDETERMINED
+
+
+def crawl(
+    bench: Workbench,
+    campaign: str,
+    spaces: Sequence[NominatedSpace],
+    follow: Callable[[Progress], None],
+) -> CrawlResult:
+    """Visit spaces; an unfinished crawl of the campaign is gone on with first.
+
+    ``follow`` hears of every page and file; a ``stored`` event comes after its snapshot was
+    recorded.
+    """
+    result = CrawlResult()
+    order = _order(bench, campaign, spaces)
+    result.crawl_id = order.crawl_id
+    for receipt in receipts(order):
+        _record_receipt(bench, receipt)
+    done = {receipt.space for receipt in receipts(order)}
+    left = order.model_copy(
+        update={"spaces": tuple(t for t in order.spaces if t.space not in done)}
+    )
+
+    def heard(progress: Progress) -> None:
+        if progress.event == "stored":
+            for receipt in receipts(order):
+                if receipt.space == progress.space:
+                    _record_receipt(bench, receipt)
+            result.visited.append(progress.space)
+        elif progress.event == "failed":
+            result.failed.append(progress.space)
+        follow(progress)
+
+    if left.spaces:
+        run(left, heard)
+    with session(bench.engine) as current:
+        row = current.get_one(Crawl, order.crawl_id)
+        row.finished_at = bench.now()
+        current.add(row)
+    return result
+
+
+def _order(bench: Workbench, campaign: str, spaces: Sequence[NominatedSpace]) -> CrawlOrder:
+    """The order of the campaign's unfinished crawl, or of a new one."""
+    with session(bench.engine) as current:
+        row = current.exec(select(Campaign).where(Campaign.code == campaign)).one()
+        unfinished = _unfinished(current, row)
+        crawl_id = unfinished.id if unfinished else _new_crawl_id(current, campaign, bench.now())
+        tasks = {space.code: SpaceTask(space=space.code, url=space.url) for space in spaces}
+        order = CrawlOrder(
+            crawl_id=crawl_id,
+            campaign=campaign,
+            profile=row.profile,
+            spaces=tuple(tasks.values()),
+            limits=_limits(bench.config),
+            egress_allow=bench.config.egress_allow,
+            browser=bench.config.browser,
+            store=bench.config.store,
+            directory=bench.config.home / "crawls" / crawl_id,
+            key=bench.key,
+            contact=bench.config.user_agent_contact,
+        )
+        if unfinished is None:
+            settings = order.model_dump(mode="json", exclude={"spaces", "key", "store"})
+            added = Crawl(
+                id=crawl_id, campaign_id=row.id or 0, started_at=bench.now(), settings=settings
+            )
+            current.add(added)
+            record(
+                current,
+                actor="crawler",
+                action="crawl.started",
+                at=bench.now(),
+                row=added,
+                details={"spaces": len(tasks)},
+            )
+    return order
+
+
+def _unfinished(current: Session, campaign: Campaign) -> Crawl | None:
+    statement = (
+        select(Crawl)
+        .where(Crawl.campaign_id == campaign.id, col(Crawl.finished_at).is_(None))
+        .order_by(col(Crawl.started_at).desc())
+    )
+    return current.exec(statement).first()
+
+
+def _new_crawl_id(current: Session, campaign: str, now: datetime) -> str:
+    slug = re.sub(r"[^A-Za-z0-9_-]+", "-", campaign).strip("-")[:40] or "campaign"
+    stem = f"{slug}-{now:%Y%m%dT%H%M%S}"
+    number = 0
+    while current.get(Crawl, f"{stem}-{number}") is not None:
+        number += 1
+    return f"{stem}-{number}"
+
+
+def _limits(config: Config) -> Limits:
+    return Limits(
+        attempt_gap_seconds=config.attempt_gap_seconds,
+        max_attempts=config.max_attempts,
+        page_seconds=config.page_seconds,
+        max_pages=config.max_pages,
+        max_depth=config.max_depth,
+        max_resources=config.max_resources,
+        max_file_bytes=int(config.max_file_bytes),
+        visit_minutes=config.visit_minutes,
+        concurrency=config.concurrency,
+        site_concurrency=config.site_concurrency,
+    )
+
+
+def _record_receipt(bench: Workbench, receipt: Receipt) -> None:
+    with session(bench.engine) as current:
+        if current.get(Snapshot, receipt.snapshot_id) is not None:
+            return
+        take_writer_lock(current)
+        manifest = _manifest(bench, receipt.wacz)
+        space = _space(current, manifest.campaign, manifest.space)
+        keep_snapshot(
+            current,
+            manifest,
+            space_id=space.id or 0,
+            wacz=receipt.wacz,
+            digest=receipt.digest,
+            at=bench.now(),
+        )
+
+
+def _manifest(bench: Workbench, wacz: str) -> Manifest:
+    with bench.store.local(wacz) as path, SnapshotReader(path) as reader:
+        return reader.manifest
+
+
+def _space(current: Session, campaign: str, code: str) -> Space:
+    statement = select(Space).join(Campaign).where(Campaign.code == campaign, Space.code == code)
+    return current.exec(statement).one()

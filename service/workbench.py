@@ -1,0 +1,65 @@
+"""One installation opened for work: its data, and the rules and models in force."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from audit.extract.worker import ExtractionWorker
+from audit.screening import Tools
+from crawler.signing import load_signer
+from crawler.store import SnapshotStore
+from rules.matcher import Matcher
+from rules.pack import RulePack, load_packs
+from service.config import Config
+from service.models import load_classifiers
+from service.workspace import open_database
+
+
+@dataclass(frozen=True, slots=True)
+class Workbench:
+    """One installation opened for work: its data, and the rules and models in force."""
+
+    config: Config
+    engine: Engine
+    store: SnapshotStore
+    tools: Tools
+
+    @property
+    def pack(self) -> RulePack:
+        """The rules in force."""
+        return self.tools.pack
+
+    def now(self) -> datetime:
+        """The time that counts: the clock's, or the rehearsal's."""
+        return self.config.clock()
+
+    @property
+    def key(self) -> Path:
+        """The signing key of this installation."""
+        return self.config.home / "keys" / "signing.pem"
+
+    def public_key(self) -> str:
+        """The public key that this installation's snapshots are signed with."""
+        return load_signer(self.key).public_key
+
+
+@contextmanager
+def open_workbench(config: Config) -> Iterator[Workbench]:
+    """Open everything once; the extraction's child process ends with the block."""
+    with ExitStack() as stack:
+        pack = load_packs()
+        tools = Tools(
+            pack=pack,
+            matcher=Matcher(pack),
+            classifiers=load_classifiers(config.home / "models"),
+            worker=stack.enter_context(ExtractionWorker()),
+        )
+        engine = open_database(config)
+        stack.callback(engine.dispose)
+        yield Workbench(config, engine, SnapshotStore(config.store), tools)
