@@ -73,7 +73,7 @@ class Judgement:
 def judge_page(seen: Observation, profile: Profile) -> Judgement:
     """Name the outcome of an attempt at a page that was rendered."""
     if seen.failure is not None:
-        return Judgement(seen.failure, seen.detail or seen.failure.label)
+        return _failed(seen.failure, seen.detail)
     if seen.status is None or not _is_web(seen.final_url):
         return Judgement(
             Outcome.NO_RESPONSE, f"没有得到网页应答(停在 {seen.final_url or '空白页'})"
@@ -88,13 +88,17 @@ def judge_page(seen: Observation, profile: Profile) -> Judgement:
 def judge_plain(seen: Observation) -> Judgement:
     """Name the outcome of a plain fetch, where nothing was rendered: statuses and redirects only."""
     if seen.failure is not None:
-        return Judgement(seen.failure, seen.detail or seen.failure.label)
+        return _failed(seen.failure, seen.detail)
     if seen.status is None:
         return Judgement(Outcome.NO_RESPONSE, "没有得到应答")
     judgement = (
         _challenged(seen) or _server_fault(seen, None) or _status(seen, None) or _redirected(seen)
     )
     return judgement or Judgement(Outcome.OK, f"状态码 {seen.status}")
+
+
+def _failed(failure: Outcome, detail: str) -> Judgement:
+    return Judgement(failure, f"{failure.label}({detail})" if detail else failure.label)
 
 
 def _is_web(url: str | None) -> bool:

@@ -14,7 +14,7 @@ from scrapy_playwright.page import PageMethod
 from crawler.access import Observation
 from crawler.faults import browser_fault, denial_for
 from crawler.guard import Guard, denial_of
-from crawler.plain import Download
+from crawler.plain import Download, first_line
 from crawler.reading import PageReading, Traffic, read_page
 from crawler.recorder import Recorder
 from models.vocabulary import Outcome
@@ -186,10 +186,7 @@ class BrowserClient:
         denied = denial_for(url, events)
         if denied is not None:
             return Observation(url, failure=denied.outcome, detail=denied.label)
-        detail = (
-            f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error) else ''}"
-        )
-        return Observation(url, failure=browser_fault(error), detail=detail)
+        return Observation(url, failure=browser_fault(error), detail=first_line(error))
 
 
 def is_denial(url: str, headers: dict[str, str]) -> bool:

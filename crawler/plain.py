@@ -94,7 +94,7 @@ class PlainClient:
             try:
                 response = await self._download(request)
             except Exception as error:  # noqa: BLE001  (named by the table, the rest is a crash)
-                return Fetched(url, target, failure=outcome_of(error), detail=_first_line(error))
+                return Fetched(url, target, failure=outcome_of(error), detail=first_line(error))
             denied = denial_of(target, header_map(response))
             if denied is not None:
                 return Fetched(url, target, failure=denied.outcome, detail=denied.label)
@@ -151,6 +151,7 @@ def _exchange(request: Request, response: Response) -> Exchange:
     )
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """An error in one line: its kind and the first line of what it says."""
     text = str(error).strip().splitlines()
     return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__

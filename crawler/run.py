@@ -22,6 +22,9 @@ GRACE_SECONDS = 10
 #: Seconds given to the child of a run that was killed to notice it and let go of the lock.
 LOCK_TRIES = 10
 
+#: Events that end a visit.
+ENDS = frozenset({"stored", "failed"})
+
 
 class CrawlError(RuntimeError):
     """The crawl process could not do its work; what was stored until then stands."""
@@ -54,12 +57,13 @@ def run(order: CrawlOrder, follow: Callable[[Progress], None]) -> int:
 
     Raises:
         CrawlLacksError: the environment lacks something.
-        CrawlError: the process died, or another one is at this crawl.
+        CrawlError: the process died or left spaces out, or another one is at this crawl.
     """
     order.directory.mkdir(parents=True, exist_ok=True)
     path = order.directory / "order.json"
     path.write_text(order.model_dump_json(indent=1), encoding="utf-8")
-    failed = 0
+    failed: set[str] = set()
+    left = {task.space for task in order.spaces}
     log = order.directory / "crawl.stderr"
     with (
         log.open("wb") as errors,
@@ -68,19 +72,23 @@ def run(order: CrawlOrder, follow: Callable[[Progress], None]) -> int:
     ):
         try:
             for progress in _events(process):
-                failed += progress.event == "failed"
+                if progress.event in ENDS:
+                    left.discard(progress.space)
+                if progress.event == "failed":
+                    failed.add(progress.space)
                 follow(progress)
             code = process.wait()
         finally:
             _end(process)
     if code == 3:
         raise CrawlLacksError(log.read_text(encoding="utf-8").strip())
-    if code not in (0, 1):
+    # A process that broke off on its way ends 0 or 1 as well.
+    if code not in (0, 1) or left:
         raise CrawlError(
-            f"the crawl process ended with {code}; run the same command again to go on, "
-            f"and see {order.directory / 'crawl.log'}"
+            f"the crawl process ended with {code} and left {len(left)} spaces unvisited; run the "
+            f"same command again to go on, and see crawl.log and crawl.stderr in {order.directory}"
         )
-    return failed
+    return len(failed)
 
 
 def _start(order: Path, errors: IO[bytes], lock: int) -> subprocess.Popen[str]:

@@ -461,6 +461,14 @@ def test_a_tall_page_is_pictured_down_to_the_limit(
     }
 
 
+def test_a_page_that_is_never_quiet_is_read_all_the_same(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Traffic.quiet, "__defaults__", (0.5,))
+    html = "<p>正文</p><script>setInterval(() => fetch('/poll').catch(() => 0), 50)</script>"
+    assert texts(reader.read(html)) == ["正文"]
+
+
 def test_text_that_a_script_brings_in_steps_is_waited_for(
     reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
