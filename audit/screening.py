@@ -35,8 +35,10 @@ from rules.pack import RulePack
 
 #: Original characters of context on each side of a finding.
 CONTEXT = 60
-#: Pictures with a shorter side than this are icons and rules, in pixels.
-DECORATION_SIDE = 48
+#: Pictures within a square of this side are icons, in pixels.
+ICON_SIDE = 48
+#: Pictures with a shorter side than this are rules and spacers: no letter is so low, in pixels.
+RULE_SIDE = 10
 #: Runs of text shorter than this say too little for a classifier, in characters.
 CLASSIFIED_FROM = 12
 
@@ -175,7 +177,13 @@ class _Screening:
         if page.more_below:
             what = f"{page.url}(页面不断加载,其下未读)"
             self._row(CoverageKind.PAGE, what, NotScreened.BUDGET)
-        for block in self._reader.blocks(page.url):
+        blocks = self._reader.blocks(page.url)
+        if len(blocks) < page.blocks:
+            what = f"{page.url}({page.blocks} 个文本块只存下 {len(blocks)} 个)"
+            self._row(CoverageKind.BLOCK, what, NotScreened.NOT_CAPTURED)
+        for frame in dict.fromkeys(block.frame for block in blocks if block.frame):
+            self._row(CoverageKind.FRAME, frame)
+        for block in blocks:
             self._block(page, block)
 
     def _block(self, page: PageCapture, block: TextBlock) -> None:
@@ -198,6 +206,9 @@ class _Screening:
             return
         extraction = self._tools.worker.extract(body, resource.kind, _file_name(resource.url))
         self._extracted(resource, extraction)
+        if resource.truncated:
+            what = f"{resource.url}(没有收全,其余未读)"
+            self._row(CoverageKind.RESOURCE, what, NotScreened.NOT_CAPTURED)
         for segment in extraction.segments:
             self._segment(resource, name, segment)
 
@@ -223,7 +234,7 @@ class _Screening:
     def _image(self, image: ImageCapture) -> None:
         if not image.captured:
             reason = NotScreened.NOT_CAPTURED
-        elif min(image.width, image.height) < DECORATION_SIDE:
+        elif _is_decoration(image):
             reason = NotScreened.DECORATION
         else:
             reason = NotScreened.PICTURE_TEXT
@@ -325,6 +336,14 @@ def _around(text: str, start: int, end: int) -> str:
 
 def _file_name(url: str) -> str:
     return PurePosixPath(unquote(urlsplit(url).path)).name or url
+
+
+def _is_decoration(image: ImageCapture) -> bool:
+    """Whether nothing can be read in a picture; one of unknown size may show anything."""
+    if not image.width or not image.height:
+        return False
+    sides = (image.width, image.height)
+    return max(sides) < ICON_SIDE or min(sides) < RULE_SIDE
 
 
 def _why_not_open(openness: Openness) -> NotScreened | None:

@@ -17,7 +17,7 @@ from crawler.archive import Archive
 from crawler.signing import load_signer
 from crawler.store import SnapshotReader
 from crawler.wacz import WARC_NAME, pack
-from models.manifest import Box, Line, Manifest, PageCapture, TextBlock
+from models.manifest import Attempt, Box, Line, Manifest, PageCapture, TextBlock
 from models.tables import (
     Campaign,
     Coverage,
@@ -61,6 +61,7 @@ def page(url: str = URL, **values: object) -> PageCapture:
         kind=PageKind.ARTICLE,
         visibility=Visibility.PUBLIC,
         outcome=Outcome.OK,
+        attempts=(Attempt(number=1, started_at=AT, outcome=Outcome.OK, status=200),),
         captured=True,
     )
     return made.model_copy(update=values)
