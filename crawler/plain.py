@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import zlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -37,6 +39,9 @@ ERROR_OUTCOMES: tuple[tuple[type[Exception], Outcome], ...] = (
     (DownloadConnectionRefusedError, Outcome.CONNECT),
     (DownloadCancelledError, Outcome.TOO_LARGE),
     (ResponseDataLossError, Outcome.TRUNCATED),
+    # A body that is not what its encoding says cannot be had whole.
+    (gzip.BadGzipFile, Outcome.TRUNCATED),
+    (zlib.error, Outcome.TRUNCATED),
     (UnsupportedURLSchemeError, Outcome.GUARD_DENIED),
     (DownloadFailedError, Outcome.CONNECT),
     (IgnoreRequest, Outcome.GUARD_DENIED),
