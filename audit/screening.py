@@ -33,6 +33,9 @@ from rules.hits import fingerprint
 from rules.matcher import Matcher
 from rules.pack import RulePack
 
+#: Raised when the same rules would find or count otherwise: what stands is then screened again.
+VERSION = 2
+
 #: Original characters of context on each side of a finding.
 CONTEXT = 60
 #: Pictures within a square of this side are icons, in pixels.
@@ -117,7 +120,7 @@ class Tools:
 
     def stamp(self) -> str:
         """One string for rules and models together."""
-        return json.dumps([self.pack.digest, self.models], sort_keys=True)
+        return json.dumps([VERSION, self.pack.digest, self.models], sort_keys=True)
 
 
 def screening_id(snapshot_id: str, tools: Tools, subject: str | None, stage: str | None) -> str:
