@@ -10,10 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 from models.manifest import Attempt, Reason
-from models.vocabulary import Access, Outcome, Visibility
+from models.vocabulary import FINAL, Access, Outcome, Visibility
 from rules.profile import Marker, Profile
 
 #: Agreeing attempts, apart in time and with fresh contexts, that *not public* takes.
@@ -99,6 +101,20 @@ def judge_plain(seen: Observation) -> Judgement:
 
 def _failed(failure: Outcome, detail: str) -> Judgement:
     return Judgement(failure, f"{failure.label}({detail})" if detail else failure.label)
+
+
+def retry_after(headers: Mapping[str, str]) -> float:
+    """The pause that a refusing site asks for (``Retry-After``), in seconds; 0 when it asks for none."""
+    value = headers.get("retry-after", "").strip()
+    if value.isdigit():
+        return float(value)
+    try:
+        moment = parsedate_to_datetime(value)
+    except (TypeError, ValueError):
+        return 0.0
+    if moment.tzinfo is None:
+        return 0.0
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
 
 
 def _is_web(url: str | None) -> bool:
@@ -208,7 +224,7 @@ def needs_another(attempts: Sequence[Attempt], most: int) -> bool:
     if not attempts:
         return True
     last = attempts[-1]
-    if last.outcome is Outcome.OK or last.outcome is Outcome.GUARD_DENIED:
+    if last.outcome is Outcome.OK or last.outcome in FINAL:
         return False
     if _confirmed(attempts):
         return False

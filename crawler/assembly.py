@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -30,6 +30,7 @@ from models.manifest import (
     Versions,
 )
 from models.vocabulary import (
+    Access,
     NotScreened,
     Openness,
     Outcome,
@@ -126,6 +127,7 @@ def assemble(
     measured = combine(home.attempts, canary_up=found.canary.up)
     pages = [_page(page, under.profile, canary_up=found.canary.up) for page in found.pages]
     visibility, reasons = _space_visibility(measured, pages)
+    reasons += tuple(_contradictions(pages, visibility))
     manifest = Manifest(
         snapshot_id=under.snapshot_id,
         crawl_id=under.order.crawl_id,
@@ -147,6 +149,7 @@ def assemble(
         site_profile=under.profile.id,
         site_profile_digest=under.profile.digest,
         user_agent=under.user_agent,
+        robots_authority=under.order.robots_authority,
         versions=_versions(under.browser),
     )
     return manifest.with_content_digest()
@@ -165,6 +168,17 @@ def _space_visibility(
         for page in closed
     )
     return Visibility.PARTIAL, (*measured.reasons, *items)
+
+
+def _contradictions(pages: Sequence[PageCapture], space: Visibility) -> Iterator[Reason]:
+    """Where the platform says "everybody" and a stranger was refused, or the other way round."""
+    for page in pages:
+        measured = space if page is pages[0] else page.visibility
+        if page.declared is None or Access.CANNOT_TELL in (measured.access, page.declared.access):
+            continue
+        if page.declared.access is not measured.access:
+            said = f"平台标注“{page.declared.label}”,实测“{measured.label}”"
+            yield Reason(code="declared_differs", evidence=f"{page.url}:{said}")
 
 
 def _page(page: VisitedPage, profile: Profile, *, canary_up: bool) -> PageCapture:

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from crawler.access import ATTEMPTS_FOR_NOT_PUBLIC, judge_plain
 from crawler.plain import Fetched
 from crawler.sniff import Sniffed, claimed_kind, sniff
-from models.vocabulary import Access, Openness, Outcome, ResourceKind
+from models.vocabulary import FINAL, Access, Openness, Outcome, ResourceKind
 
 #: What a plain fetch's outcome says of a file.
 OUTCOME_OPENNESS: Mapping[Outcome, Openness] = MappingProxyType(
@@ -25,6 +25,7 @@ OUTCOME_OPENNESS: Mapping[Outcome, Openness] = MappingProxyType(
         Outcome.NOT_FOUND: Openness.MISSING,
         Outcome.BOT_WALL: Openness.BLOCKED,
         Outcome.RATE_LIMITED: Openness.BLOCKED,
+        Outcome.ROBOTS: Openness.BLOCKED,
     }
 )
 
@@ -106,7 +107,7 @@ def needs_another_fetch(seen: Sequence[Opened], most: int) -> bool:
     if not seen:
         return True
     last = seen[-1]
-    if last.openness is Openness.OPEN or last.outcome is Outcome.GUARD_DENIED:
+    if last.openness is Openness.OPEN or last.outcome in FINAL:
         return False
     if _settled(seen):
         return False

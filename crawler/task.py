@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -58,6 +59,11 @@ class CrawlOrder(Order):
     #: The signing key; made on first use.
     key: Path
     contact: str = ""
+    #: The time-stamp authority, and the certificates to verify its answers by; empty: none is asked.
+    timestamp_url: str = ""
+    timestamp_ca: Path | None = None
+    #: Who allowed in writing to visit what robots.txt asks robots to leave alone; empty: it is obeyed.
+    robots_authority: str = ""
 
     @property
     def receipts(self) -> Path:
@@ -73,3 +79,8 @@ class Receipt(Order):
     wacz: str
     digest: str
     size: int
+    #: The moment that the time-stamp authority vouches for, and SHA-256 of its answer in the store.
+    stamped_at: datetime | None = None
+    token: str = ""
+    #: Why there is no time stamp although one was asked for.
+    unstamped: str = ""

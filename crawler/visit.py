@@ -19,7 +19,14 @@ from urllib.parse import urljoin
 
 from w3lib.url import safe_url_string
 
-from crawler.access import judge_page, judge_plain, needs_another
+from crawler.access import (
+    Judgement,
+    Observation,
+    judge_page,
+    judge_plain,
+    needs_another,
+    retry_after,
+)
 from crawler.archive import Archive
 from crawler.assembly import (
     Circumstances,
@@ -29,12 +36,15 @@ from crawler.assembly import (
     assemble,
     record_attempt,
 )
-from crawler.browsing import BrowserClient, is_denial
+from crawler.browsing import Browsed, BrowserClient, is_denial
 from crawler.frontier import Frontier, PlannedPage
 from crawler.guard import Guard
 from crawler.openness import judge_file, needs_another_fetch
-from crawler.plain import Download, PlainClient
+from crawler.plain import Download, Fetched, PlainClient
+from crawler.reading import PageReading
 from crawler.recorder import Recorder
+from crawler.robots import Robots, read_robots
+from crawler.sibling import look_alike, sibling_of
 from crawler.task import CrawlOrder, SpaceTask
 from models.manifest import Attempt, Canary, Manifest, PlainFetch
 from models.vocabulary import Outcome, PageKind
@@ -42,6 +52,11 @@ from rules.hosts import offsite_kind
 from rules.profile import Profile
 
 T = TypeVar("T")
+
+#: Statuses by which a site says of itself that an address does not exist or is closed.
+REFUSED_PLAINLY = frozenset({401, 403, 404, 410})
+#: A site may ask for any pause; longer than this the next visit is the next round, in seconds.
+LONGEST_ASKED_PAUSE = 900.0
 
 #: What is told of a visit while it runs: the event's name and its details.
 Tell = Callable[[str, dict[str, str]], None]
@@ -94,6 +109,12 @@ class Visit:
         self._home = VisitedPage(PlannedPage(home, PageKind.HOME, 0, None))
         self._pages: dict[str, VisitedPage] = {home: self._home}
         self._files: dict[str, VisitedFile] = {}
+        self._robots = Robots()
+        #: The text of a page that cannot exist, where the site shows one.
+        self._missing = ""
+        self._sibling = ""
+        #: What the site asked to wait before the next try, in seconds.
+        self._asked_pause = 0.0
 
     async def run(self) -> Manifest:
         """Visit; returns the manifest, with everything else in the WARC file."""
@@ -101,9 +122,10 @@ class Visit:
         end = asyncio.get_running_loop().time() + self._limits.visit_minutes * 60
         try:
             before = await self._canary()
+            await self._learn_site()
             for number in range(1, self._limits.max_attempts + 1):
                 if number > 1:
-                    await asyncio.sleep(self._limits.attempt_gap_seconds * 2 ** (number - 2))
+                    await self._pause(number)
                 async with self._means.visit_slots:
                     await self._round(number, end)
                 if not self._unsettled():
@@ -174,13 +196,58 @@ class Visit:
         fetched = await self._plain.get(self._canary_url)
         return judge_plain(fetched.observation()).outcome
 
+    async def _learn_site(self) -> None:
+        """What the site asks of robots, and what it shows where there is nothing."""
+        home = self._home.planned.url
+        await self._ask_robots()
+        sibling = sibling_of(home, self._profile, self.snapshot_id)
+        if sibling is None or self._robots.refusal(sibling):
+            return
+        if (await self._plain.get(sibling)).status in REFUSED_PLAINLY:
+            return
+        browsed = await self._browser.get(sibling, 1)
+        if browsed.reading and judge_page(browsed.seen, self._profile).outcome is Outcome.OK:
+            self._missing = browsed.reading.text
+            self._sibling = sibling
+
+    async def _ask_robots(self) -> None:
+        if not self._order.robots_authority:
+            self._robots = await read_robots(self._plain, self._home.planned.url)
+
+    async def _pause(self, number: int) -> None:
+        """Wait for the next round: longer each time, and at least as long as the site asked for."""
+        pause = self._limits.attempt_gap_seconds * 2 ** (number - 2)
+        await asyncio.sleep(max(pause, min(self._asked_pause, LONGEST_ASKED_PAUSE)))
+        self._asked_pause = 0.0
+        if self._robots.fault is not None:
+            await self._ask_robots()
+
+    async def _see(self, url: str, number: int) -> tuple[Browsed, Judgement]:
+        refusal = self._robots.refusal(url)
+        if refusal is not None:
+            return Browsed(Observation(url, failure=refusal.outcome)), refusal
+        browsed = await self._browser.get(url, number)
+        judged = judge_page(browsed.seen, self._profile)
+        self._asked_pause = max(self._asked_pause, retry_after(browsed.seen.headers))
+        if (
+            judged.outcome is Outcome.OK
+            and browsed.reading
+            and self._shows_nothing(browsed.reading)
+        ):
+            why = f"页面与不存在的地址 {self._sibling} 显示的相同"
+            judged = Judgement(Outcome.SOFT_NOT_FOUND, why)
+        return browsed, judged
+
+    def _shows_nothing(self, reading: PageReading) -> bool:
+        return bool(self._missing) and look_alike(reading.text, self._missing)
+
     async def _attempt(self, page: VisitedPage, number: int) -> None:
         url = page.planned.url
         started = datetime.now(UTC)
-        browsed = await self._browser.get(url, number)
-        judged = judge_page(browsed.seen, self._profile)
+        browsed, judged = await self._see(url, number)
         plain = None
-        if page is self._home or judged.outcome is not Outcome.OK:
+        asked = self._robots.refusal(url) is None
+        if asked and (page is self._home or judged.outcome is not Outcome.OK):
             plain = await self._witness(url)
         page.browsed = browsed
         page.attempts.append(
@@ -214,7 +281,11 @@ class Visit:
     async def _fetch(self, file: VisitedFile, number: int) -> None:
         started = datetime.now(UTC)
         referer = file.found.found_on if number > 1 else None
-        fetched = await self._plain.get(file.found.url, referer=referer)
+        refusal = self._robots.refusal(file.found.url)
+        if refusal is not None:
+            fetched = Fetched(file.found.url, failure=refusal.outcome, detail=refusal.evidence)
+        else:
+            fetched = await self._plain.get(file.found.url, referer=referer)
         opened = judge_file(fetched)
         file.seen.append(opened)
         file.fetched(fetched)

@@ -224,6 +224,8 @@ class Manifest(Record):
     site_profile: str
     site_profile_digest: str
     user_agent: str
+    #: By whose written authority robots.txt was not obeyed; empty: it was.
+    robots_authority: str = ""
     versions: Versions
     content_digest: str = Field(default="")
 

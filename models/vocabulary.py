@@ -120,6 +120,7 @@ class Outcome(Term):
     REDIRECT_LOOP = "redirect_loop", "重定向循环"
     TOO_LARGE = "too_large", "超过大小上限"
     NO_RESPONSE = "no_response", "没有得到响应"
+    ROBOTS = "robots", "网站的 robots.txt 不允许"
     GUARD_DENIED = "guard_denied", "被出口守卫拒绝"
     CANARY_DOWN = "canary_down", "我方网络当时不通"
     CRASH = "crash", "我方程序或浏览器出错"
@@ -155,6 +156,7 @@ OUTCOME_VISIBILITY: Mapping[Outcome, Visibility] = MappingProxyType(
         Outcome.REDIRECT_LOOP: Visibility.UNREACHABLE,
         Outcome.TOO_LARGE: Visibility.UNREACHABLE,
         Outcome.NO_RESPONSE: Visibility.UNREACHABLE,
+        Outcome.ROBOTS: Visibility.BLOCKED,
         Outcome.GUARD_DENIED: Visibility.UNREACHABLE,
         Outcome.CANARY_DOWN: Visibility.UNREACHABLE,
         Outcome.CRASH: Visibility.UNREACHABLE,
@@ -164,12 +166,18 @@ OUTCOME_VISIBILITY: Mapping[Outcome, Visibility] = MappingProxyType(
 #: Outcomes that are our side's doing: never held against a teacher, named apart in reports.
 OURS: frozenset[Outcome] = frozenset({Outcome.GUARD_DENIED, Outcome.CANARY_DOWN, Outcome.CRASH})
 
-#: Outcomes that another try may change. A refusal by our own guard is not one: it would refuse again.
-WORTH_A_RETRY: frozenset[Outcome] = frozenset(
-    outcome
-    for outcome, visibility in OUTCOME_VISIBILITY.items()
-    if visibility.access is Access.CANNOT_TELL
-) - {Outcome.GUARD_DENIED}
+#: Outcomes of which another try says the same.
+FINAL: frozenset[Outcome] = frozenset({Outcome.GUARD_DENIED, Outcome.ROBOTS})
+
+#: Outcomes that another try may change.
+WORTH_A_RETRY: frozenset[Outcome] = (
+    frozenset(
+        outcome
+        for outcome, visibility in OUTCOME_VISIBILITY.items()
+        if visibility.access is Access.CANNOT_TELL
+    )
+    - FINAL
+)
 
 
 class Dimension(Term):
@@ -285,6 +293,7 @@ class NotScreened(Term):
     OFFSITE = "offsite", "在站外,未取"
     NOT_CAPTURED = "not_captured", "未能取得"
     BUDGET = "budget", "超出抓取预算"
+    ROBOTS = "robots", "网站的 robots.txt 不允许"
     UNSUPPORTED = "unsupported", "格式暂不支持"
     TOO_LARGE = "too_large", "文件过大"
     ENCRYPTED = "encrypted", "文件加密"

@@ -89,6 +89,11 @@ class Config(BaseSettings):
     user_agent_contact: str = Field(
         default="", description="Address put into the user agent, so that a platform can ask."
     )
+    robots_authority: str = Field(
+        default="",
+        description="Who allowed in writing to visit what robots.txt forbids, with the paper's number; "
+        "it is recorded in every snapshot. Empty: robots.txt is obeyed.",
+    )
     log_level: LogLevel = Field(
         default="warning", description="How much is logged: debug, info, warning or error."
     )

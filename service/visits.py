@@ -133,6 +133,7 @@ def _order(bench: Workbench, campaign: str, spaces: Sequence[NominatedSpace]) ->
             directory=bench.config.home / "crawls" / crawl_id,
             key=bench.key,
             contact=bench.config.user_agent_contact,
+            robots_authority=bench.config.robots_authority,
         )
         if unfinished is None:
             settings = order.model_dump(mode="json", exclude={"spaces", "key", "store"})

@@ -1,10 +1,18 @@
 """Outcome of one attempt, and the answer of several: positive evidence only."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 
-from crawler.access import Observation, combine, judge_page, judge_plain, needs_another
+from crawler.access import (
+    Observation,
+    combine,
+    judge_page,
+    judge_plain,
+    needs_another,
+    retry_after,
+)
 from models.manifest import Attempt, PlainFetch
 from models.vocabulary import OURS, WORTH_A_RETRY, Access, Outcome, Visibility
 from rules.profile import Marker, Profile
@@ -186,3 +194,18 @@ def test_when_to_try_again(tries: list[tuple[Outcome, Outcome | None]], another:
 def test_no_fault_of_ours_or_of_the_network_says_not_public() -> None:
     for outcome in OURS | WORTH_A_RETRY:
         assert outcome.visibility.access is Access.CANNOT_TELL
+
+
+@pytest.mark.parametrize(
+    ("value", "least", "most"),
+    [
+        ("", 0, 0),
+        ("30", 30, 30),
+        ("soon", 0, 0),
+        ("-5", 0, 0),
+        ("Thu, 01 Sep 2022 08:00:00 GMT", 0, 0),
+        (format_datetime(datetime.now(UTC) + timedelta(minutes=5), usegmt=True), 200, 301),
+    ],
+)
+def test_the_pause_that_a_site_asks_for(value: str, least: float, most: float) -> None:
+    assert least <= retry_after({"retry-after": value}) <= most

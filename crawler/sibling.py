@@ -1,0 +1,62 @@
+"""Soft 404: a site that answers 200 to any address shows the same page at one that cannot exist.
+
+An address beside the nominated one, with an invented identity, is asked for. A site that refuses it
+tells missing spaces by itself; one that shows a page shows what its *missing* looks like.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from difflib import SequenceMatcher
+from urllib.parse import urlsplit, urlunsplit
+
+from rules.profile import Profile
+
+#: Characters compared; refusal pages are shorter, and full pages differ long before.
+COMPARED = 3000
+#: Share of text in common from which two pages are one; two spaces of one platform share up to 0.7
+#: (header, footer, navigation), a missing one and another missing one all but the address.
+ALIKE = 0.95
+
+
+def sibling_of(url: str, profile: Profile, seed: str) -> str | None:
+    """An address of the same form whose space cannot exist; None where the form has no place for it.
+
+    The same seed gives the same address, so that a visit can be repeated.
+    """
+    parts = urlsplit(url)
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    match = re.search(profile.space_pattern, target)
+    if match is None:
+        return None
+    start, end = match.span("space")
+    words = list(re.finditer(r"\w+", target[start:end]))
+    if not words:
+        return None
+    last = words[-1]
+    invented = _invented(last.group(), seed)
+    changed = target[: start + last.start()] + invented + target[start + last.end() :]
+    path, _, query = changed.partition("?")
+    return urlunsplit((parts.scheme, parts.netloc, path, query, ""))
+
+
+def _invented(identity: str, seed: str) -> str:
+    digest = hashlib.sha256(f"{seed}\0{identity}".encode()).hexdigest()
+    if identity.isdigit():
+        # As long as the real one and starting with 9, so that it is a number nobody was given yet.
+        return "9" + str(int(digest, 16))[: max(len(identity) - 1, 8)]
+    return f"x{digest[:12]}"
+
+
+def look_alike(text: str, missing: str) -> bool:
+    """Whether a page shows what the site shows at an address that cannot exist."""
+    one, other = _plain(text), _plain(missing)
+    if not one or not other:
+        return False
+    return SequenceMatcher(None, one, other, autojunk=False).ratio() >= ALIKE
+
+
+def _plain(text: str) -> str:
+    # Numbers differ by clocks and counters, and the address itself may be shown.
+    return re.sub(r"[\w.-]*\d[\w.-]*|\s+", "", text, flags=re.ASCII)[:COMPARED]
