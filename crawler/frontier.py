@@ -16,6 +16,7 @@ from models.vocabulary import NotScreened, PageKind, ResourceKind
 from rules.hosts import offsite_kind
 from rules.profile import Profile
 
+_ESCAPE = re.compile(r"%[0-9a-fA-F]{2}")
 #: Links of these kinds are pages or pictures unless the page or the profile marks them as files.
 _NOT_FILES = frozenset({ResourceKind.HTML, ResourceKind.IMAGE})
 
@@ -43,6 +44,8 @@ class FoundFile:
 def normalise(url: str) -> str:
     """One spelling of an address: no fragment, lower-case host, no default port, sorted query.
 
+    Escapes are written with capitals: platforms write a Chinese name both ways.
+
     A fragment that is a route (``#/…`` or ``#!…``) is kept: it is another page.
     """
     plain, fragment = urldefrag(url)
@@ -51,7 +54,8 @@ def normalise(url: str) -> str:
     host = parts.netloc.lower().removesuffix(default)
     query = urlencode(sorted(parse_qsl(parts.query, keep_blank_values=True)))
     route = fragment if fragment.startswith(("/", "!")) else ""
-    return urlunsplit((parts.scheme.lower(), host, parts.path or "/", query, route))
+    path = _ESCAPE.sub(lambda escape: escape[0].upper(), parts.path) or "/"
+    return urlunsplit((parts.scheme.lower(), host, path, query, route))
 
 
 class Frontier:
@@ -80,7 +84,9 @@ class Frontier:
             if self._is_file(link, url):
                 self._add_file(link, page.url, self._price(reading))
             elif self._is_page(url):
-                self._add_page(url, page)
+                self._add_page(url, self._profile.page_kind(url) or PageKind.OTHER, page)
+            elif kind := self._member_kind(link, url, page.kind):
+                self._add_page(url, kind, page)
 
     def __iter__(self) -> Iterator[PlannedPage]:
         """Take pages until none is left."""
@@ -126,6 +132,17 @@ class Frontier:
             return space == self._space or space.startswith(self._space.rstrip("/") + "/")
         return space == self._space and self._profile.page_kind(url) is not None
 
+    def _member_kind(self, link: FoundLink, url: str, on: PageKind) -> PageKind | None:
+        """The kind of page behind a link that belongs to the space by where it stands."""
+        if self._profile.ignores(url) or not self._profile.covers(url):
+            return None
+        if self._space is None or self._profile.space_of(url) not in (None, self._space):
+            return None
+        for members in self._profile.members:
+            if on in members.on and members.selector in link.members:
+                return self._profile.page_kind(url) or members.kind
+        return None
+
     def _add_file(self, link: FoundLink, found_on: str, price: str | None) -> None:
         url = urldefrag(link.url).url
         if url in self.files:
@@ -135,7 +152,7 @@ class Frontier:
             return
         self.files[url] = FoundFile(url, found_on, link.text, price)
 
-    def _add_page(self, url: str, parent: PlannedPage) -> None:
+    def _add_page(self, url: str, kind: PageKind, parent: PlannedPage) -> None:
         if url in self._seen:
             return
         self._seen.add(url)
@@ -146,5 +163,4 @@ class Frontier:
             self._leave_out(url, parent.url, f"页面超过 {self._limits.max_pages} 页")
             return
         self._planned += 1
-        kind = self._profile.page_kind(url) or PageKind.OTHER
         self._queue.append(PlannedPage(url, kind, parent.depth + 1, parent.url))

@@ -118,7 +118,8 @@
     if (!href || !/^https?:/.test(href)) return;
     const text = (el.textContent || "").replace(/\s+/g, " ").trim().slice(0, 200);
     const file = el.hasAttribute("download") || options.fileSelectors.some((css) => el.matches(css));
-    links.push({ href, text, hidden, file });
+    const members = options.memberSelectors.filter((css) => el.matches(css));
+    links.push({ href, text, hidden, file, members });
     if (hidden) single(el, "link", (text + " " + href).trim());
   };
   const addFile = (value, el) => {

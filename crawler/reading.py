@@ -56,6 +56,8 @@ class FoundLink:
     text: str = ""
     hidden: bool = False
     file: bool = False
+    #: Which of the profile's selectors of member links it matches.
+    members: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +196,7 @@ def _options(profile: Profile) -> dict[str, Any]:
     return {
         "volatile": list(profile.volatile_selectors),
         "fileSelectors": list(profile.resource_selectors),
+        "memberSelectors": [members.selector for members in profile.members],
         "fileAttributes": list(profile.resource_attributes),
         "selectors": [marker.selector for marker in profile.markers if marker.selector],
         "declared": profile.declared.selector if profile.declared else None,
@@ -250,7 +253,8 @@ def _add(
 ) -> None:
     reading.blocks += [_block(raw, place, frame) for raw in data["blocks"]]
     reading.links += [
-        FoundLink(raw["href"], raw["text"], raw["hidden"], raw["file"]) for raw in data["links"]
+        FoundLink(raw["href"], raw["text"], raw["hidden"], raw["file"], frozenset(raw["members"]))
+        for raw in data["links"]
     ]
     reading.links += [FoundLink(raw["href"], raw["text"], file=True) for raw in data["files"]]
     reading.images += [FoundImage(**raw) for raw in data["images"]]

@@ -6,7 +6,7 @@ from crawler.frontier import Frontier, PlannedPage, normalise
 from crawler.reading import FoundLink, PageReading
 from crawler.task import Limits
 from models.vocabulary import NotScreened, PageKind
-from rules.profile import PagePattern, Profile, load_profile
+from rules.profile import MemberLinks, PagePattern, Profile, load_profile
 
 HOME = "http://platform.example/space/s1"
 PLATFORM = Profile(
@@ -63,6 +63,49 @@ def test_pages_of_a_space_without_configuration(link: str, taken: bool) -> None:
     assert bool(read(link, frontier=frontier)) is taken
 
 
+BLOG = Profile(
+    id="b",
+    version="1",
+    title="t",
+    hosts=("blog.example",),
+    space_pattern=r"(?P<space>/author/[^/]+)",
+    pages=(PagePattern(kind=PageKind.LIST, pattern=r"^/author/[^/]+/page/\d+/$"),),
+    members=(
+        MemberLinks(selector=".post a"),
+        MemberLinks(selector=".more a", on=(PageKind.ARTICLE,), kind=PageKind.OTHER),
+    ),
+    ignore=(r"/edit",),
+)
+ON_POSTS, ON_MORE = frozenset({".post a"}), frozenset({".more a"})
+
+
+@pytest.mark.parametrize(
+    ("link", "members", "on", "kind"),
+    [
+        ("http://blog.example/2022/a/", ON_POSTS, PageKind.HOME, PageKind.ARTICLE),
+        ("http://blog.example/2022/a/", ON_POSTS, PageKind.LIST, PageKind.ARTICLE),
+        # The same list on an article is of others' posts.
+        ("http://blog.example/2022/a/", ON_POSTS, PageKind.ARTICLE, None),
+        ("http://blog.example/2022/a/2/", ON_MORE, PageKind.ARTICLE, PageKind.OTHER),
+        ("http://blog.example/2022/a/", frozenset(), PageKind.HOME, None),
+        ("http://blog.example/author/wang/page/2/", ON_POSTS, PageKind.HOME, PageKind.LIST),
+        # Who stands in the list does not belong to its owner, nor do other sites.
+        ("http://blog.example/author/chen/", ON_POSTS, PageKind.HOME, None),
+        ("http://other.example/2022/a/", ON_POSTS, PageKind.HOME, None),
+        ("http://blog.example/2022/a/edit", ON_POSTS, PageKind.HOME, None),
+    ],
+)
+def test_pages_of_a_space_by_where_their_links_stand(
+    link: str, members: frozenset[str], on: PageKind, kind: PageKind | None
+) -> None:
+    start = "http://blog.example/author/wang/"
+    frontier = Frontier(start, BLOG, Limits())
+    frontier.add(
+        PlannedPage(start, on, 0, None), PageReading(links=[FoundLink(link, members=members)])
+    )
+    assert [planned.kind for planned in frontier] == ([kind] if kind else [])
+
+
 def test_each_page_once() -> None:
     frontier = Frontier(HOME, PLATFORM, Limits())
     link = "http://platform.example/space/s1/article/3"
@@ -103,6 +146,7 @@ def test_budgets_go_to_the_ledger() -> None:
         ("HTTP://Platform.Example:80/a", "http://platform.example/a"),
         ("https://platform.example:443", "https://platform.example/"),
         ("http://platform.example/a?b=2&a=1", "http://platform.example/a?a=1&b=2"),
+        ("http://platform.example/%e9%99%88/?a=%2f", "http://platform.example/%E9%99%88/?a=%2F"),
         ("http://platform.example/a#part", "http://platform.example/a"),
         ("http://platform.example/#/space/1", "http://platform.example/#/space/1"),
         ("http://platform.example:8080/a", "http://platform.example:8080/a"),
