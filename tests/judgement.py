@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from functools import lru_cache
+from io import BytesIO
 from pathlib import Path
 
 from sqlmodel import Session
 
 from audit.extract.worker import ExtractionWorker
-from audit.screening import Found, LedgerRow, Place, Screened, Tools
+from audit.screening import Found, LedgerRow, Place, Screened, Tools, screen
 from audit.verdict import Basis
 from crawler.archive import Archive
 from crawler.signing import load_signer
 from crawler.store import SnapshotReader
 from crawler.wacz import WARC_NAME, pack
-from models.manifest import Attempt, Box, Line, Manifest, PageCapture, TextBlock
+from models.manifest import Attempt, Box, Line, Manifest, PageCapture, ResourceCapture, TextBlock
 from models.tables import (
     Campaign,
     Coverage,
@@ -45,7 +47,7 @@ from rules.hits import fingerprint
 from rules.matcher import Matcher
 from rules.pack import load_packs
 from rules.policy import load_policy
-from tests.snapshots import AT, URL, exchange
+from tests.snapshots import AT, URL, exchange, manifest
 
 DAY = timedelta(days=1)
 NOW = AT + DAY
@@ -76,7 +78,7 @@ def line_of(text: str, top: float = 100) -> TextBlock:
 @contextmanager
 def snapshot_of(
     folder: Path,
-    manifest: Manifest,
+    whole: Manifest,
     blocks: Mapping[str, Sequence[TextBlock]] | None = None,
     bodies: Mapping[str, bytes] | None = None,
 ) -> Iterator[SnapshotReader]:
@@ -90,7 +92,7 @@ def snapshot_of(
         archive.write(exchange(url, body))
     archive.close()
     target = folder / "snapshot.wacz"
-    pack(warc, manifest, load_signer(folder / "key.pem"), target)
+    pack(warc, whole, load_signer(folder / "key.pem"), target)
     with SnapshotReader(target) as reader:
         yield reader
 
@@ -222,6 +224,33 @@ def basis(number: int = 1, **values: object) -> Basis:
         "policy": load_policy().stamp,
     }
     return Basis(**{**made, **values})  # type: ignore[arg-type]
+
+
+# A file to screen
+
+FILE = "http://platform.example/files/1"
+
+
+def saved(document: object) -> bytes:
+    """The file of an office document."""
+    out = BytesIO()
+    document.save(out)  # type: ignore[attr-defined]
+    return out.getvalue()
+
+
+def screened_file(
+    folder: Path,
+    worker: ExtractionWorker,
+    body: bytes | None,
+    kind: ResourceKind,
+    name: str = "",
+    **values: object,
+) -> Screened:
+    """What screening finds in one open file; without a body, it is not in the snapshot."""
+    made = ResourceCapture(url=FILE, found_on=URL, name=name, kind=kind, openness=Openness.OPEN)
+    whole = manifest(pages=(), resources=(made.model_copy(update=values),))
+    with snapshot_of(folder, whole, bodies={} if body is None else {FILE: body}) as reader:
+        return screen(reader, replace(tools(), worker=worker))
 
 
 # A space in a database
