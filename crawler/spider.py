@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -24,11 +25,14 @@ from crawler.guard import Guard
 from crawler.signing import Signer, load_signer
 from crawler.store import SnapshotStore, StoreError
 from crawler.task import CrawlOrder, Receipt, SpaceTask
+from crawler.timestamp import Stamper, TimestampError, Token, stamped_text
 from crawler.verification import flaws
 from crawler.visit import Means, Tell, Visit
 from crawler.wacz import WARC_NAME, pack
 from models.manifest import Manifest
 from rules.profile import load_profile
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +128,28 @@ class SealPipeline:
         self._tell = spider.tell
         self._signer: Signer = load_signer(spider.order.key)
         self._store = SnapshotStore(spider.order.store)
+        self._stamper: Stamper | None = None
+        if spider.order.timestamp_url:
+            self._stamper = Stamper(
+                spider.order.timestamp_url,
+                spider.order.timestamp_ca,
+                parse_allow(spider.order.egress_allow),
+            )
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> SealPipeline:
         """Make the pipeline."""
         return cls(crawler)
+
+    async def open_spider(self) -> None:
+        """Open the way to the time-stamp authority."""
+        if self._stamper is not None:
+            await self._stamper.start()
+
+    async def close_spider(self) -> None:
+        """Close it."""
+        if self._stamper is not None:
+            await self._stamper.stop()
 
     async def process_item(self, item: FinishedVisit) -> FinishedVisit:
         """Seal one visit; a snapshot that does not verify is not stored."""
@@ -147,17 +168,36 @@ class SealPipeline:
         pack(item.warc, item.manifest, self._signer, draft)
         for flaw in flaws(draft, public_key=self._signer.public_key):
             raise ValueError(f"the snapshot does not verify: {flaw}")
+        token, unstamped = self._stamp(draft)
         stored = self._store.put(draft)
+        if token is not None:
+            self._store.put_token(stored.name, token.content)
         receipt = Receipt(
             space=item.manifest.space,
             snapshot_id=item.manifest.snapshot_id,
             wacz=stored.name,
             digest=stored.digest,
             size=stored.size,
+            stamped_at=token.time if token else None,
+            token=token.digest if token else "",
+            unstamped=unstamped,
         )
+        self._leave(receipt)
+        shutil.rmtree(item.folder, ignore_errors=True)
+        return receipt
+
+    def _stamp(self, draft: Path) -> tuple[Token | None, str]:
+        """A verified time stamp, or why there is none: the snapshot is kept either way."""
+        if self._stamper is None:
+            return None, ""
+        try:
+            return self._stamper.stamp(stamped_text(draft)), ""
+        except TimestampError as error:
+            log.warning("%s gets no time stamp: %s", draft, error)
+            return None, str(error)
+
+    def _leave(self, receipt: Receipt) -> None:
         path = self._order.receipts / f"{receipt.snapshot_id}.json"
         part = path.with_suffix(".part")
         part.write_text(receipt.model_dump_json(), encoding="utf-8")
         part.replace(path)
-        shutil.rmtree(item.folder, ignore_errors=True)
-        return receipt

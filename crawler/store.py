@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import fsspec
@@ -37,6 +37,11 @@ class StoredSnapshot:
     name: str
     digest: str
     size: int
+
+
+def token_name(wacz: str) -> str:
+    """The name of the time stamp that belongs to a snapshot, by the snapshot's name."""
+    return str(PurePosixPath(wacz).with_suffix(".tsr"))
 
 
 class SnapshotStore:
@@ -71,6 +76,26 @@ class SnapshotStore:
         draft = Path(f"{target}.part")
         shutil.copyfile(path, draft)
         draft.replace(target)
+
+    def put_token(self, name: str, content: bytes) -> None:
+        """Put a snapshot's time stamp beside it; the one that is there already stays."""
+        target = f"{self._root}/{token_name(name)}"
+        if self._files.exists(target):
+            return
+        if not self._local:
+            self._files.pipe_file(target, content)
+            return
+        draft = Path(f"{target}.part")
+        draft.write_bytes(content)
+        draft.replace(target)
+
+    def token(self, name: str) -> bytes | None:
+        """The time stamp of a snapshot; None when it has none."""
+        try:
+            content: bytes = self._files.cat_file(f"{self._root}/{token_name(name)}")
+        except FileNotFoundError:
+            return None
+        return content
 
     def exists(self, name: str) -> bool:
         """Whether the store has an object."""

@@ -9,16 +9,19 @@ import hashlib
 import json
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from cryptography import x509
 from pydantic import ValidationError
 from warcio.archiveiterator import ArchiveIterator
 from warcio.exceptions import ArchiveLoadFailed
 
 from crawler.signing import is_signed
+from crawler.timestamp import TimestampError, proven_time, stamped_text, stamped_time
 from crawler.wacz import DIGEST_NAME, PACKAGE_NAME, WARC_NAME
 from models.manifest import MANIFEST_NAME, Manifest, content_digest, load_manifest
 
@@ -54,6 +57,36 @@ def flaws(path: Path, *, public_key: str | None = None) -> Iterator[Flaw]:
             yield from _manifest_flaws(wacz)
     except (zipfile.BadZipFile, KeyError, OSError, ValueError) as error:
         yield Flaw(path.name, "", f"is not a readable WACZ: {error}")
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What a snapshot's time stamp is worth.
+
+    Attributes:
+        time: The moment it names; None when there is no time stamp, or a broken one.
+        proven: Whether it was checked against an authority's certificate.
+        flaw: What does not hold.
+    """
+
+    time: datetime | None = None
+    proven: bool = False
+    flaw: Flaw | None = None
+
+
+def check_stamp(path: Path, token: bytes | None, trusted: Sequence[x509.Certificate] = ()) -> Stamp:
+    """Check the time stamp of a WACZ file; without certificates, only what it is over."""
+    if token is None:
+        return Stamp()
+    try:
+        text = stamped_text(path)
+        if trusted:
+            return Stamp(proven_time(token, text, trusted), proven=True)
+        return Stamp(stamped_time(token, text))
+    except TimestampError as error:
+        return Stamp(flaw=Flaw(f"{path.stem}.tsr", "", str(error)))
+    except (zipfile.BadZipFile, KeyError, OSError) as error:
+        return Stamp(flaw=Flaw(f"{path.stem}.tsr", "", f"what it is over cannot be read: {error}"))
 
 
 def _signature_flaws(wacz: zipfile.ZipFile, public_key: str | None) -> Iterator[Flaw]:

@@ -14,8 +14,16 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import AwareDatetime, ByteSize, Field, ValidationError, field_validator
+from pydantic import (
+    AwareDatetime,
+    ByteSize,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -62,6 +70,16 @@ class Config(BaseSettings):
         description="Comma-separated host:port or network:port that the guard lets through "
         "although not public.",
     )
+    timestamp_url: str = Field(
+        default="",
+        description="RFC 3161 time-stamp authority (http or https) asked for every snapshot; one that "
+        "is not public needs its host:port in SPACEAUDIT_EGRESS_ALLOW. Empty: none is asked.",
+    )
+    timestamp_ca: Path | None = Field(
+        default=None,
+        validate_default=True,
+        description="The authority's root certificate (PEM), by which time stamps are verified.",
+    )
     now: AwareDatetime | None = Field(
         default=None,
         description="Pretend date-time with its zone, for rehearsals (2022-10-10T08:00:00+08:00).",
@@ -82,9 +100,11 @@ class Config(BaseSettings):
     visit_minutes: float = Field(
         default=20, gt=0, description="Minutes that one visit to a space may take."
     )
-    concurrency: int = Field(default=4, ge=1, le=64, description="Pages open at once in a space.")
+    concurrency: int = Field(
+        default=4, ge=1, le=64, description="Pages open at once in the browser, over all spaces."
+    )
     site_concurrency: int = Field(
-        default=4, ge=1, le=64, description="Spaces of one platform visited at once."
+        default=4, ge=1, le=64, description="Requests at once to one site, over all spaces."
     )
     user_agent_contact: str = Field(
         default="", description="Address put into the user agent, so that a platform can ask."
@@ -130,6 +150,22 @@ class Config(BaseSettings):
         except AllowError as error:
             raise ValueError(str(error)) from error
         return value
+
+    @field_validator("timestamp_url")
+    @classmethod
+    def _authority(cls, value: str) -> str:
+        place = urlsplit(value)
+        if value and (place.scheme not in ("http", "https") or not place.hostname):
+            raise ValueError("it is no http or https address")
+        return value
+
+    @field_validator("timestamp_ca")
+    @classmethod
+    def _verifiable(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        # A token that nobody can verify is not asked for.
+        if value is None and info.data.get("timestamp_url"):
+            raise ValueError("SPACEAUDIT_TIMESTAMP_URL is set, and its answers must be verified")
+        return value.expanduser().absolute() if value else None
 
     @field_validator("log_level", mode="before")
     @classmethod

@@ -26,6 +26,7 @@ from models.vocabulary import VerdictState
 from rules.policy import load_policy
 from service.config import Config
 from service.nominations import NominatedSpace, current_nominations
+from service.stamps import record_stamp
 from service.verdicts import basis_of
 from service.workbench import Workbench
 
@@ -133,6 +134,8 @@ def _order(bench: Workbench, campaign: str, spaces: Sequence[NominatedSpace]) ->
             directory=bench.config.home / "crawls" / crawl_id,
             key=bench.key,
             contact=bench.config.user_agent_contact,
+            timestamp_url=bench.config.timestamp_url,
+            timestamp_ca=bench.config.timestamp_ca,
             robots_authority=bench.config.robots_authority,
         )
         if unfinished is None:
@@ -192,7 +195,7 @@ def _record_receipt(bench: Workbench, receipt: Receipt) -> None:
         take_writer_lock(current)
         manifest = _manifest(bench, receipt.wacz)
         space = _space(current, manifest.campaign, manifest.space)
-        keep_snapshot(
+        snapshot = keep_snapshot(
             current,
             manifest,
             space_id=space.id or 0,
@@ -200,6 +203,7 @@ def _record_receipt(bench: Workbench, receipt: Receipt) -> None:
             digest=receipt.digest,
             at=bench.now(),
         )
+        record_stamp(current, snapshot, receipt, bench.now())
 
 
 def _manifest(bench: Workbench, wacz: str) -> Manifest:
