@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from sqlmodel import Session, select
 
 from audit.records import newest_screening, newest_snapshot
-from audit.review import ReviewedFinding, decisions, in_force, with_states
+from audit.review import ReviewedFinding, decisions, in_force, rejected, with_states
 from audit.verdict import Facts
-from models.tables import Coverage, Finding, Resource
-from models.vocabulary import Action
+from models.tables import Coverage, Decision, Finding, Resource, Snapshot
 
 
 def facts_of(current: Session, space_id: int) -> Facts:
@@ -19,7 +18,8 @@ def facts_of(current: Session, space_id: int) -> Facts:
     if snapshot is None:
         return Facts(None)
     screening = newest_screening(current, snapshot.id)
-    held = in_force(decisions(current, space_id))
+    taken = decisions(current, space_id)
+    held = in_force(taken)
     findings: list[ReviewedFinding] = []
     ledger: Sequence[Coverage] = ()
     if screening is not None:
@@ -32,6 +32,15 @@ def facts_of(current: Session, space_id: int) -> Facts:
         ledger=ledger,
         findings=findings,
         word=held.get(None),
-        rejected_before=any(decision.action is Action.CONFIRM for decision in held.values()),
+        word_content=_content_of(current, held.get(None)),
+        rejected_before=rejected(taken),
         screened=screening is not None,
     )
+
+
+def _content_of(current: Session, word: Decision | None) -> str | None:
+    """The content digest of the snapshot that a decision was given on."""
+    if word is None or word.snapshot_id is None:
+        return None
+    snapshot = current.get(Snapshot, word.snapshot_id)
+    return snapshot.content_digest if snapshot is not None else None

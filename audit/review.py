@@ -57,6 +57,23 @@ def decisions(session: Session, space_id: int) -> list[Decision]:
 
 def in_force(taken: Iterable[Decision]) -> dict[str | None, Decision]:
     """The decision that holds for each fingerprint (None: the space as a whole)."""
+    return {fingerprint: stack[-1] for fingerprint, stack in _standing(taken).items() if stack}
+
+
+def rejected(taken: Iterable[Decision]) -> bool:
+    """Whether a person ever rejected the space, and nobody took that very decision back.
+
+    A later word for the space passes the content it was given on; it does not make the rejection
+    undone.
+    """
+    standing = _standing(taken)
+    on_space = standing.pop(None, [])
+    last_words = [stack[-1] for stack in standing.values() if stack]
+    return any(decision.action is Action.CONFIRM for decision in (*on_space, *last_words))
+
+
+def _standing(taken: Iterable[Decision]) -> dict[str | None, list[Decision]]:
+    """The decisions that were not undone, by fingerprint, oldest first."""
     stacks: dict[str | None, list[Decision]] = defaultdict(list)
     for decision in taken:
         stack = stacks[decision.fingerprint]
@@ -65,7 +82,7 @@ def in_force(taken: Iterable[Decision]) -> dict[str | None, Decision]:
                 stack.pop()
         else:
             stack.append(decision)
-    return {fingerprint: stack[-1] for fingerprint, stack in stacks.items() if stack}
+    return stacks
 
 
 def reviewed_findings(session: Session, space_id: int) -> list[ReviewedFinding]:

@@ -97,6 +97,9 @@ class Facts:
     findings: Sequence[ReviewedFinding] = ()
     #: The decision on the space as a whole that holds, if there is one.
     word: Decision | None = None
+    #: Content digest of the snapshot that this decision was given on: it passes that content, whenever
+    #: it was fetched.
+    word_content: str | None = None
     #: Whether a person's rejection holds that no person took back (on the space or any finding).
     rejected_before: bool = False
     screened: bool = False
@@ -175,7 +178,8 @@ def _passed(facts: Facts) -> bool:
     word = facts.word
     if word is None or word.action is not Action.DISMISS or facts.snapshot is None:
         return False
-    return word.snapshot_id == facts.snapshot.id
+    same_content = facts.word_content == facts.snapshot.content_digest
+    return same_content or word.snapshot_id == facts.snapshot.id
 
 
 def _findings(findings: Sequence[ReviewedFinding], policy: Policy) -> list[Ground]:

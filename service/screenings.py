@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlmodel import Session, select
 
-from audit.records import keep_screening, newest_screening, newest_snapshot
+from audit.records import keep_screening, newest_screening, newest_snapshot, stands
 from audit.screening import Screened, screen, screening_id
 from crawler.store import SnapshotReader
 from models.database import session, take_writer_lock
@@ -35,12 +35,12 @@ def screen_space(bench: Workbench, campaign: Campaign, space: NominatedSpace) ->
         snapshot = newest_snapshot(current, space.space_id)
         if snapshot is not None:
             snapshot_id, wacz = snapshot.id, snapshot.wacz
+            key = screening_id(snapshot_id, bench.tools, space.subject, space.stage)
             newest = newest_screening(current, snapshot_id)
-            newest_id = newest.id if newest is not None else None
+            done = newest is not None and stands(newest, key)
     if snapshot is None:
         return False
-    key = screening_id(snapshot_id, bench.tools, space.subject, space.stage)
-    screened = None if newest_id == key else _screen(bench, wacz, space)
+    screened = None if done else _screen(bench, wacz, space)
     with session(bench.engine) as current:
         take_writer_lock(current)
         if screened is not None:
