@@ -16,12 +16,20 @@ from provision.console import SetupError, say
 from provision.environment import provide_packages, provide_python
 from provision.fonts import provide_fonts
 from provision.places import LOG
+from provision.replay import provide_replay, provide_replay_with_npm
 from provision.servers import provide_servers
 
 STEPS = {
     "lint": (provide_python, provide_packages),
-    "demo": (provide_python, provide_packages, provide_fonts, provide_browser),
-    "test": (provide_python, provide_packages, provide_fonts, provide_browser, provide_servers),
+    "demo": (provide_python, provide_packages, provide_fonts, provide_browser, provide_replay),
+    "test": (
+        provide_python,
+        provide_packages,
+        provide_fonts,
+        provide_browser,
+        provide_servers,
+        provide_replay_with_npm,
+    ),
 }
 OLDEST = (3, 11)
 

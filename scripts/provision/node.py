@@ -30,14 +30,22 @@ def install_packaged_node(why: str) -> None:
         pip_install("--require-hashes", "-r", SCRIPTS / "node.lock")
 
 
+def present_npm() -> list[str | Path] | None:
+    """How to run npm; None where it is not installed."""
+    system = shutil.which("npm")
+    if system is not None and run([system, "--version"]).ok:
+        return [system]
+    return [_NODE, _NPM] if _NPM.is_file() and has_packaged_node() else None
+
+
 def npm_command() -> list[str | Path]:
-    """How to run npm.
+    """How to run npm; installs one where there is none.
 
     Raises:
         SetupError: there is none, and none can be installed.
     """
-    system = shutil.which("npm")
-    if system is not None and run([system, "--version"]).ok:
-        return [system]
+    present = present_npm()
+    if present is not None:
+        return present
     install_packaged_node("the system has no npm")
     return [_NODE, _NPM]

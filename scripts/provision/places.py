@@ -13,5 +13,7 @@ LOG = CACHE / "setup.log"
 STAMPS = CACHE / "setup.json"
 #: Unpacked browser of last resort; crawler/browser.py looks for it here.
 BROWSER = CACHE / "browser"
+#: ReplayWeb.page; service/replay.py looks for it here.
+REPLAY = CACHE / "replay"
 #: Packaged fonts with their fontconfig file; crawler/browser.py hands the file to the browser.
 FONTS = CACHE / "fonts"
