@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import subprocess
 import uuid
@@ -66,7 +67,9 @@ def _browser(config: Config) -> Check:
     except BrowserError as error:
         found, _, advice = str(error).rpartition("; ")
         return Check("browser", ok=False, found=found, advice=advice)
-    return Check("browser", ok=True, found=f"{browser.path} ({version})")
+    off = "as root it cannot start" if os.geteuid() == 0 else "turned off by the environment"
+    sandbox = "sandbox on" if browser.sandbox else f"sandbox off: {off}"
+    return Check("browser", ok=True, found=f"{browser.path} ({version}, {sandbox})")
 
 
 def _fonts(_config: Config) -> Check:
