@@ -139,7 +139,7 @@ class Frontier:
         if self._space is None or self._profile.space_of(url) not in (None, self._space):
             return None
         for members in self._profile.members:
-            if on in members.on and members.selector in link.members:
+            if on in members.found_on and members.selector in link.members:
                 return self._profile.page_kind(url) or members.kind
         return None
 

@@ -97,7 +97,7 @@ class MemberLinks(_Part):
 
     selector: str
     """CSS of the links themselves, as narrow as can be: what it takes is held against the teacher."""
-    on: tuple[PageKind, ...] = (PageKind.HOME, PageKind.LIST)
+    found_on: tuple[PageKind, ...] = (PageKind.HOME, PageKind.LIST)
     """Kinds of the pages of the space on which such links count."""
     kind: PageKind = PageKind.ARTICLE
     """What the page behind the link is, unless `pages` says otherwise."""
@@ -265,11 +265,10 @@ class Profile(_Part):
 
     def space_of(self, url: str) -> str | None:
         """The identity of the space an address belongs to (with its host), or None."""
-        parts = urlsplit(url)
         match = re.search(self.space_pattern, _path_query(url))
         if match is None:
             return None
-        return f"{parts.netloc.lower()}{match.group('space')}"
+        return f"{urlsplit(url).netloc.lower()}/{match.group('space').removeprefix('/')}"
 
     def page_kind(self, url: str) -> PageKind | None:
         """The kind of page at an address, or None when the profile knows no such page."""

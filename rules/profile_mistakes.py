@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 #: What to do, by the kind of mistake; ``{…}`` are what pydantic knows of it.
 ADVICE: Mapping[str, str] = MappingProxyType(
     {
+        "invalid_key": "{input!r} is not the name of a field; put names in quotes that YAML takes for something else (on, off, yes, no)",
         "missing": "is missing; add it, as docs/profiles.md shows",
         "string_type": "is not text; put it in quotes",
         "enum": "{input!r} is not known; write one of {expected}",
@@ -44,7 +45,8 @@ def mistakes(error: ValidationError, text: str, where: str, names: Iterable[str]
     known = sorted(set(names))
     root = yaml.compose(text, Loader=yaml.SafeLoader)
     for details in error.errors():
-        place = details["loc"]
+        # pydantic adds the number of a name that is not text.
+        place = details["loc"][: -1 if details["type"] == "invalid_key" else None]
         line = _line(root, place)
         yield f"{where}{f', line {line}' if line else ''}: {_field(place)}: {_advice(details, known)}"
 

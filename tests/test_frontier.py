@@ -72,7 +72,7 @@ BLOG = Profile(
     pages=(PagePattern(kind=PageKind.LIST, pattern=r"^/author/[^/]+/page/\d+/$"),),
     members=(
         MemberLinks(selector=".post a"),
-        MemberLinks(selector=".more a", on=(PageKind.ARTICLE,), kind=PageKind.OTHER),
+        MemberLinks(selector=".more a", found_on=(PageKind.ARTICLE,), kind=PageKind.OTHER),
     ),
     ignore=(r"/edit",),
 )
