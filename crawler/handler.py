@@ -6,30 +6,47 @@ Nothing here may be bypassed: every request, browser or plain, leaves through th
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
+from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Page
 from scrapy import Request, Spider
 from scrapy.crawler import Crawler
 from scrapy.exceptions import IgnoreRequest, NotConfigured
-from scrapy.http import Response
+from scrapy.http import HtmlResponse, Response
 from scrapy_playwright.handler import ScrapyPlaywrightDownloadHandler
 
 from crawler.guard import Guard
 
 
 class EvidenceHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]
-    """scrapy-playwright with one time-out over navigation, reading and screenshot together.
+    """scrapy-playwright without a route on every request, and with one time-out over a whole page.
 
+    Upstream routes each request of a page through Python to set its headers, which we leave as the
+    browser has them: that costs a third of a page's CPU time and switches the browser's cache off.
     Only navigation has a limit of its own upstream; a page that blocks a later evaluation would
     otherwise hold its place for ever.
     """
 
+    async def _download_request_with_retry(self, request: Request, spider: Spider) -> Response:
+        page: Page = await self._create_page(request=request, spider=spider)
+        try:
+            await request.meta["playwright_page_init_callback"](page, request)
+            async with asyncio.timeout(request.meta.get("page_seconds")):
+                return await self._download_request_with_page(request, page, spider)
+        finally:
+            with suppress(PlaywrightError):
+                await page.close()
+
     async def _download_request_with_page(
         self, request: Request, page: Page, spider: Spider
     ) -> Response:
-        async with asyncio.timeout(request.meta.get("page_seconds")):
-            response: Response = await super()._download_request_with_page(request, page, spider)
-            return response
+        _, download = await self._get_response_and_download(request, page, spider)
+        await self._apply_page_methods(page, request, spider)
+        dom = await page.content()
+        if download and download.exception:
+            raise download.exception
+        return HtmlResponse(page.url, body=dom, encoding="utf-8", request=request)
 
 
 class GuardMiddleware:

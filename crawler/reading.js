@@ -1,7 +1,7 @@
 // Reads one frame of a rendered page: its visible text with the place of every line, its links,
-// pictures and files, and the signs a site profile asks for. Runs in the page; returns plain data.
+// pictures and files, and the signs a site profile asks for. Runs in the page; returns JSON.
 (options) => {
-  const blocks = [], links = [], files = [], images = [], frames = [];
+  const blocks = [], links = [], files = [], images = [];
   const SKIP = new Set(["SCRIPT", "STYLE", "NOSCRIPT", "TEMPLATE", "HEAD", "META", "LINK"]);
   const TEXT_FIELDS = new Set(["text", "search", "button", "submit", "reset", "url", "email", "tel", "number"]);
   const visible = (el) => el.checkVisibility({ opacityProperty: true, visibilityProperty: true });
@@ -140,7 +140,6 @@
       if (el.alt && el.alt.trim()) single(el, "alt", el.alt.trim());
     } else if (tag === "VIDEO" || tag === "AUDIO" || tag === "SOURCE" || tag === "EMBED") addFile(el.getAttribute("src"), el);
     else if (tag === "OBJECT") addFile(el.getAttribute("data"), el);
-    else if (tag === "IFRAME" || tag === "FRAME") frames.push(address(el.getAttribute("src")) || "");
     else if (tag === "INPUT" || tag === "TEXTAREA") {
       if (el.type === "password") passwordField = true;
       else if (el.value && el.value.trim() && (tag === "TEXTAREA" || TEXT_FIELDS.has(el.type))) single(el, "value", el.value.trim());
@@ -186,10 +185,22 @@
     const el = css && [...document.querySelectorAll(css)].find(visible);
     return el ? el.textContent.replace(/\s+/g, " ").trim() : null;
   };
-  return {
-    url: location.href, title: document.title, blocks, links, files, images, frames, passwordField,
+  // A library may have given arrays and the like a toJSON of their own, which would be used here.
+  const untouched = (make) => {
+    const kept = [Object, Array, String, Number, Boolean].map(({ prototype }) =>
+      [prototype, Object.getOwnPropertyDescriptor(prototype, "toJSON")]).filter(([, found]) => found);
+    for (const [prototype] of kept) delete prototype.toJSON;
+    try { return make(); } finally {
+      for (const [prototype, found] of kept) Object.defineProperty(prototype, "toJSON", found);
+    }
+  };
+  // As one string: thousands of lines are costly to carry over one by one.
+  return untouched(() => JSON.stringify({
+    title: document.title, blocks, links, files, images, passwordField,
     shown: options.selectors.filter(shown),
     declared: textOf(options.declared), price: textOf(options.price),
-    height: Math.max(document.documentElement?.scrollHeight || 0, document.body?.scrollHeight || 0),
-  };
+    width: document.documentElement?.clientWidth || 0,
+    height: document.documentElement?.scrollHeight || 0,
+    elements: document.getElementsByTagName("*").length,
+  }));
 }

@@ -7,7 +7,9 @@ judges what was read.
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any
@@ -33,6 +35,19 @@ FRAME_SCRIPT = """(el) => {
     el.src || ""];
 }"""
 
+#: Shows the end of a page that has grown beyond the given height and the window, else its start.
+SCROLL_SCRIPT = """(known) => {
+  const height = document.documentElement.scrollHeight;
+  const grown = height > known && height > innerHeight;
+  scrollTo(0, grown ? height : 0);
+  return [height, grown];
+}"""
+
+SIZE_SCRIPT = """() => {
+  const root = document.documentElement;
+  return [root.clientWidth, root.scrollHeight, document.getElementsByTagName("*").length];
+}"""
+
 #: A page is quiet when nothing was asked for during this long, in seconds; measured on script-built
 #: pages, where a chain of two calls leaves gaps of up to 0.2 s.
 QUIET_SECONDS = 0.4
@@ -40,8 +55,13 @@ QUIET_SECONDS = 0.4
 QUIET_LIMIT = 6.0
 #: Waiting for the profile's own sign that the page is ready, in milliseconds.
 READY_MILLISECONDS = 8000
+#: Waiting for what scrolling or a late script has asked for, in seconds.
+LATE_LIMIT = 2.0
+#: Readings of a page that goes on changing: the last one counts.
+READINGS = 3
 #: Steps of scrolling or of "load more" after which an endless page is cut off.
 SCROLL_STEPS = 12
+#: Until a script that listens to scrolling has asked for more, in seconds; many wait for a tenth.
 SCROLL_PAUSE = 0.15
 #: Height of the screenshot in CSS pixels at most: above, Chromium's memory rises steeply.
 SCREENSHOT_HEIGHT = 12_000
@@ -70,6 +90,15 @@ class FoundImage:
     height: int
 
 
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How large a page is: CSS pixels, and elements."""
+
+    width: int
+    height: int
+    elements: int
+
+
 @dataclass(slots=True)
 class PageReading:
     """All that was read of one rendered page, its frames included."""
@@ -87,6 +116,7 @@ class PageReading:
     screenshot: bytes | None = None
     cut_at: int | None = None
     more_below: bool = False
+    size: Size = Size(0, 0, 0)
 
     @property
     def text(self) -> str:
@@ -103,6 +133,9 @@ class Traffic:
     def __init__(self, page: Page) -> None:
         """Listen to a page from now on."""
         self._open = 0
+        self._asked = 0
+        self._none_open = asyncio.Event()
+        self._none_open.set()
         self.denied: set[Frame] = set()
         self._changed = asyncio.get_running_loop().time()
         page.on("request", lambda _: self._count(1))
@@ -112,6 +145,11 @@ class Traffic:
 
     def _count(self, step: int) -> None:
         self._open = max(0, self._open + step)
+        self._asked += max(0, step)
+        if self._open:
+            self._none_open.clear()
+        else:
+            self._none_open.set()
         self._changed = asyncio.get_running_loop().time()
 
     def _note_denial(self, response: Response) -> None:
@@ -125,23 +163,44 @@ class Traffic:
         """Whether something is in flight right now."""
         return self._open > 0
 
+    @property
+    def asked(self) -> int:
+        """How many requests there have been."""
+        return self._asked
+
+    async def idle(self, limit: float = QUIET_LIMIT) -> None:
+        """Wait until nothing is in flight, or the limit is over."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(limit):
+                await self._none_open.wait()
+
     async def quiet(self, limit: float = QUIET_LIMIT) -> None:
         """Wait until nothing is in flight for a while, or the limit is over."""
         loop = asyncio.get_running_loop()
         end = loop.time() + limit
-        while loop.time() < end:
-            if self._open == 0 and loop.time() - self._changed >= QUIET_SECONDS:
+        while (left := end - loop.time()) > 0:
+            await self.idle(left)
+            since = loop.time() - self._changed
+            if self._open == 0 and since >= QUIET_SECONDS:
                 return
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(max(0.01, min(left, QUIET_SECONDS - since)))
 
 
 async def read_page(page: Page, profile: Profile, traffic: Traffic) -> PageReading:
-    """Read a page that has been navigated to: settle, scroll out, text, links, screenshot."""
+    """Read a page that has been navigated to: settle, scroll out, text, links, screenshot.
+
+    What comes late, while the picture is being taken, makes for another reading: text and picture
+    have to show the same.
+    """
     await _settle(page, profile, traffic)
-    more_below = await _unfold(page, profile, traffic)
-    reading = await _read_frames(page, profile, traffic.denied)
-    reading.more_below = more_below
-    reading.screenshot, reading.cut_at = await _screenshot(page)
+    for _ in range(READINGS):
+        more_below = await _unfold(page, profile, traffic)
+        reading = await _read_frames(page, profile, traffic.denied)
+        reading.more_below = more_below
+        reading.screenshot, reading.cut_at = await _screenshot(page, reading.size)
+        if not traffic.busy and await _size(page) == reading.size:
+            break
+        await traffic.quiet(LATE_LIMIT)
     return reading
 
 
@@ -151,6 +210,8 @@ async def _settle(page: Page, profile: Profile, traffic: Traffic) -> None:
             await page.wait_for_selector(
                 profile.ready_selector, state="attached", timeout=READY_MILLISECONDS
             )
+            # The pictures may still be on their way.
+            await traffic.idle()
         except PlaywrightTimeout:
             # A refusal page need not carry the sign; what is there is read all the same.
             await traffic.quiet()
@@ -159,24 +220,27 @@ async def _settle(page: Page, profile: Profile, traffic: Traffic) -> None:
 
 
 async def _unfold(page: Page, profile: Profile, traffic: Traffic) -> bool:
-    """Scroll and click "load more" until nothing more comes; True if it was cut off."""
-    height = await _height(page)
+    """Scroll and click "load more" until nothing more comes; True if it was cut off.
+
+    A page that fits into the window is not scrolled, and one that does not ask for more when its
+    end comes into sight is not waited for any longer.
+    """
+    height = 0
     for _ in range(SCROLL_STEPS):
-        await page.evaluate("window.scrollTo(0, document.documentElement.scrollHeight)")
+        asked = traffic.asked
+        height, grown = await page.evaluate(SCROLL_SCRIPT, height)
         clicked = await _click_more(page, profile)
-        await asyncio.sleep(SCROLL_PAUSE)
-        await traffic.quiet(limit=2.0 if clicked or traffic.busy else QUIET_SECONDS)
-        grown = await _height(page)
-        if grown <= height and not clicked:
-            await page.evaluate("window.scrollTo(0, 0)")
+        if not grown and not clicked:
             return False
-        height = grown
+        await asyncio.sleep(SCROLL_PAUSE)
+        if clicked or traffic.asked > asked:
+            await traffic.quiet(LATE_LIMIT)
     await page.evaluate("window.scrollTo(0, 0)")
     return True
 
 
-async def _height(page: Page) -> int:
-    return int(await page.evaluate("document.documentElement.scrollHeight"))
+async def _size(page: Page) -> Size:
+    return Size(*await page.evaluate(SIZE_SCRIPT))
 
 
 async def _click_more(page: Page, profile: Profile) -> bool:
@@ -213,7 +277,9 @@ async def _read_frames(page: Page, profile: Profile, denied: Set[Frame]) -> Page
             if not main and (frame in denied or frame.url.startswith(ERROR_PAGE)):
                 reading.frames_unread.append(place.source or frame.url)
                 continue
-            data = await frame.evaluate(SCRIPT, _options(profile) | {"hidden": not place.shown})
+            data = json.loads(
+                await frame.evaluate(SCRIPT, _options(profile) | {"hidden": not place.shown})
+            )
         except PlaywrightError:
             if main:
                 raise
@@ -262,6 +328,7 @@ def _add(
     reading.shown |= frozenset(data["shown"])
     if frame is None:
         reading.title = data["title"]
+        reading.size = Size(data["width"], data["height"], data["elements"])
         reading.declared, reading.price = data["declared"], data["price"]
         if data["title"].strip():
             title = TextBlock(text=data["title"].strip(), role="title", locator="title")
@@ -290,17 +357,14 @@ def _characters(text: str) -> Sequence[int]:
     return [index for index, width in enumerate(units) for _ in range(width)] + [len(text)]
 
 
-async def _screenshot(page: Page) -> tuple[bytes, int | None]:
-    size = await page.evaluate(
-        "({w: document.documentElement.clientWidth, h: document.documentElement.scrollHeight})"
-    )
-    cut = size["h"] > SCREENSHOT_HEIGHT
-    height = SCREENSHOT_HEIGHT if cut else max(1, size["h"])
+async def _screenshot(page: Page, size: Size) -> tuple[bytes, int | None]:
+    cut = size.height > SCREENSHOT_HEIGHT
+    height = SCREENSHOT_HEIGHT if cut else max(1, size.height)
     picture = await page.screenshot(
         type="jpeg",
         quality=SCREENSHOT_QUALITY,
         full_page=True,
-        clip={"x": 0, "y": 0, "width": max(1, size["w"]), "height": height},
+        clip={"x": 0, "y": 0, "width": max(1, size.width), "height": height},
         animations="disabled",
         caret="initial",
     )
