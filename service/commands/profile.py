@@ -15,7 +15,7 @@ from crawler.task import CrawlOrder, Limits, SpaceTask
 from models.manifest import Manifest
 from rules.profile import load_profile, profile_names
 from service.config import load_config
-from service.console import JsonOption, examples, out, print_json, print_table
+from service.console import JsonOption, err, examples, out, print_json, print_table
 from service.errors import ExitCode, UserError
 
 ProfileArgument = Annotated[str, typer.Argument(help="A profile's id, or the path of its file.")]
@@ -81,7 +81,7 @@ def try_profile(
             key=directory / "key.pem",
             contact=config.user_agent_contact,
         )
-        run(order, lambda event: out.print(f"{event.event} {dict(event.details)}", markup=False))
+        run(order, lambda event: err.print(f"{event.event} {dict(event.details)}", markup=False))
         done = list(receipts(order))
         if not done:
             raise typer.Exit(ExitCode.FELL_SHORT)
