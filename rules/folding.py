@@ -22,12 +22,14 @@ _KEPT = re.compile("(?<=康)乾|乾(?=[隆坤嘉陵卦县元清德])")
 _HAN = "\u3400-\u9fff"
 #: What may stand beside a Han character and be skipped: blanks on one line, symbols, ASCII
 #: punctuation that ends no clause, emoji. Chinese punctuation separates clauses and stays.
-_GAP = (
-    r"(?:[ \t\u00b7\u2022*_.\-|/\\~^#@+=&%$`'\u2190-\u21ff\u2460-\u27bf\U0001f300-\U0001faff]{1,3})"
-)
+_PLAIN_GAP = r" \t\u00b7\u2022*_|\\~#@$`'\u2190-\u21ff\u2460-\u27bf\U0001f300-\U0001faff"
+_GAP = rf"(?:[{_PLAIN_GAP}.\-/^+=&%]{{1,3}})"
+#: Beside a number a sign, a point or a percent sign says what the number is.
+_NUMBER_GAP = rf"(?:[{_PLAIN_GAP}]{{1,3}})"
 #: A gap, or a run of three or more of one character; two are ordinary Chinese (妈妈, 天天).
 _LOOSE = re.compile(
-    rf"(?<=[{_HAN}]){_GAP}(?=[{_HAN}a-z0-9])|(?<=[a-z0-9]){_GAP}(?=[{_HAN}])"
+    rf"(?<=[{_HAN}]){_GAP}(?=[{_HAN}a-z])|(?<=[a-z]){_GAP}(?=[{_HAN}])"
+    rf"|(?<=[{_HAN}]){_NUMBER_GAP}(?=[0-9])|(?<=[0-9]){_NUMBER_GAP}(?=[{_HAN}])"
     rf"|(?P<repeated>[{_HAN}])(?P=repeated){{2,}}"
 )
 
@@ -100,6 +102,31 @@ class Folded:
             last = end
         kept.append(self.text[last:])
         return Folded("".join(kept), OffsetMap.of((s, e - s, 0) for s, e in gaps))
+
+
+#: Skips this far apart, in loosened characters, leave single characters standing alone; words of
+#: two, set apart, are a heading or a table.
+_DENSE = 1
+
+
+def dense_skips(folded: Folded, loosened: Folded) -> list[int]:
+    """Where in a loosened text the skips look like an evasion rather than a heading or a table.
+
+    A blank between two words is neither; one on each side of a character, or a symbol, may be.
+    """
+    at = loosened.offsets.at
+    return [
+        position
+        for index, position in enumerate(at)
+        if not _blank(folded.text, loosened.offsets, index)
+        or (index and position - at[index - 1] <= _DENSE)
+        or (index + 1 < len(at) and at[index + 1] - position <= _DENSE)
+    ]
+
+
+def _blank(text: str, offsets: OffsetMap, index: int) -> bool:
+    start = offsets.source[index]
+    return text[start : start + offsets.taken[index]].isspace()
 
 
 def _skipped(match: re.Match[str]) -> tuple[int, int]:

@@ -54,10 +54,23 @@ def _unspaced(text: str) -> str:
     return re.sub(r"\s+", "", text)
 
 
-def explain(rule: Rule, original: str, matched: str, seen: tuple[str, ...], *, loose: bool) -> str:
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """What of a rule was found, in folded form."""
+
+    text: str
+    #: Found only in the loosened text.
+    loose: bool = False
+    #: The official name of which it is a slip.
+    meant: str | None = None
+
+
+def explain(rule: Rule, original: str, matched: Matched, seen: tuple[str, ...]) -> str:
     """Say what matched, what was undone to see it, what it stands by, and what would refuse it."""
-    parts = [f"命中“{matched}”"]
-    if undone := _undone(original, loose=loose):
+    parts = [f"命中“{matched.text}”"]
+    if matched.meant is not None:
+        parts.append(f"疑为“{matched.meant}”之误")
+    if undone := _undone(original, loose=matched.loose):
         parts.append(f"原文写作“{original}”，已还原规避写法（{undone}）")
     if seen:
         parts.append("同时出现" + "、".join(f"“{word}”" for word in seen))

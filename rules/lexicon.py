@@ -17,6 +17,8 @@ class Use(Enum):
     PHRASE = auto()
     ALLOW = auto()
     ANCHOR = auto()
+    #: A piece of an official name.
+    PIECE = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,9 @@ class Entry:
     rule: int
     use: Use
     phrase: str
+    #: Of a piece: the whole name, folded, and where in it the piece stands.
+    name: str = ""
+    offset: int = 0
 
 
 @dataclass(frozen=True, slots=True)

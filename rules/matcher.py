@@ -3,23 +3,24 @@
     fold → phrases of all rules in one pass → patterns near their anchors → allow phrases
          → word boundaries → context → validator → hits with explanation
 
-A second pass over the loosened text finds phrases with characters put between; such a hit says
-that an evasion was undone. The engine knows rules only as data: there is no ``if`` for one rule.
+A second pass over the loosened text finds what had characters put between; such a hit says that
+an evasion was undone, and its context is read in the loosened text too. The engine knows rules only as data: there is no ``if`` for one rule.
 """
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
 from models.vocabulary import Part
 from rules.context import ContextCheck
-from rules.folding import Folded, fold
-from rules.hits import Hit, explain, fingerprint
-from rules.lexicon import Entry, Lexicon, Use
+from rules.folding import Folded, dense_skips, fold
+from rules.hits import Hit, Matched, explain, fingerprint
+from rules.lexicon import Entry, Lexicon, Occurrence, Use
+from rules.names import misspelt, pieces
 from rules.pack import RulePack
 from rules.rule import Rule
 from rules.segmentation import on_word_boundaries
@@ -28,26 +29,71 @@ from rules.validators import VALIDATORS
 __all__ = ["Hit", "Matcher", "fingerprint"]
 
 #: How far from its anchor a pattern may match, in folded characters.
-_ANCHOR_REACH = 100
+_ANCHOR_REACH = 80
+#: How far from what was skipped a pattern is tried on loosened text.
+_SKIP_REACH = 40
 
 Span = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
+class _Reading:
+    """One form of a text that rules are held against: the folded one, or that one loosened."""
+
+    text: str
+    loosened: Folded | None = None
+    #: Where a pattern is worth trying; None is everywhere.
+    reach: tuple[Span, ...] | None = None
+
+    @classmethod
+    def loose(cls, folded: Folded) -> _Reading | None:
+        """The loosened reading, or None where nothing was put between the characters."""
+        loosened = folded.loosened()
+        if loosened is None:
+            return None
+        skips = [(at, at) for at in dense_skips(folded, loosened)]
+        reach = _windows(skips, len(loosened.text), _SKIP_REACH)
+        return cls(loosened.text, loosened, tuple(reach))
+
+    def folded_span(self, start: int, end: int) -> Span:
+        """A span of this reading in the folded text."""
+        return (start, end) if self.loosened is None else self.loosened.original(start, end)
+
+    def adds(self, start: int, end: int) -> bool:
+        """Whether only this reading shows the span whole: something inside it was skipped."""
+        if self.loosened is None:
+            return True
+        first, last = self.loosened.original(start, end)
+        return last - first != end - start
+
+
+@dataclass(frozen=True, slots=True)
 class _Candidate:
-    """A span of folded text that a rule may hit; ``loose`` when found in the loosened text."""
+    """A span of a reading that a rule may hit."""
 
     start: int
     end: int
     matched: str
     value: str
-    loose: bool = False
     gapped: bool = False
+    #: The official name of which it is a slip.
+    meant: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """A candidate that stands, as a span of the folded text."""
+
+    start: int
+    end: int
+    loose: bool
+    candidate: _Candidate
+    seen: tuple[str, ...]
 
 
 @dataclass(slots=True)
 class _Seen:
-    """What the scans found for one rule."""
+    """What the scan of a reading found for one rule."""
 
     candidates: list[_Candidate] = field(default_factory=list)
     allowed: list[Span] = field(default_factory=list)
@@ -67,15 +113,31 @@ class _Compiled:
         """Whether the patterns have to be tried on every text."""
         return bool(self.patterns) and not self.rule.anchors
 
-    def pattern_candidates(self, text: str, anchors: list[Span]) -> Iterator[_Candidate]:
+    def standing(self, reading: _Reading, seen: _Seen) -> Iterator[_Standing]:
+        """The candidates of one reading that stand."""
+        for candidate in {*seen.candidates, *self._pattern_candidates(reading, seen.anchors)}:
+            start, end = candidate.start, candidate.end
+            if start == end or not reading.adds(start, end) or _inside_any(candidate, seen.allowed):
+                continue
+            words = self._words_stood_by(candidate, reading.text)
+            if words is not None:
+                first, last = reading.folded_span(start, end)
+                yield _Standing(first, last, reading.loosened is not None, candidate, words)
+
+    def _pattern_candidates(self, reading: _Reading, anchors: list[Span]) -> Iterator[_Candidate]:
         """Matches of the patterns, near the anchors where the rule has some."""
-        windows = _windows(anchors, len(text)) if self.rule.anchors else [(0, len(text))]
-        for pattern in self.patterns:
-            for first, last in windows:
-                for match in pattern.finditer(text, first, last):
+        if not self.patterns:
+            return
+        length = len(reading.text)
+        windows = _windows(anchors, length, _ANCHOR_REACH) if self.rule.anchors else [(0, length)]
+        if reading.reach is not None:
+            windows = _shared(windows, reading.reach)
+        for first, last in windows:
+            for pattern in self.patterns:
+                for match in pattern.finditer(reading.text, first, last):
                     yield _from_match(match)
 
-    def stands(self, candidate: _Candidate, text: str) -> tuple[str, ...] | None:
+    def _words_stood_by(self, candidate: _Candidate, text: str) -> tuple[str, ...] | None:
         """The context words that a candidate stands by; None when it falls."""
         if self.validate is not None and not self.validate(candidate.value):
             return None
@@ -90,11 +152,11 @@ def _from_match(match: re.Match[str]) -> _Candidate:
     return _Candidate(start, end, match.string[start:end], value or "", gapped=True)
 
 
-def _windows(anchors: list[Span], length: int) -> list[Span]:
-    """The reaches of the anchors, joined where they overlap."""
+def _windows(spans: Iterable[Span], length: int, reach: int) -> list[Span]:
+    """What lies within reach of some spans, joined where it overlaps."""
     windows: list[Span] = []
-    for start, end in sorted(anchors):
-        first, last = max(0, start - _ANCHOR_REACH), min(length, end + _ANCHOR_REACH)
+    for start, end in sorted(spans):
+        first, last = max(0, start - reach), min(length, end + reach)
         if windows and first <= windows[-1][1]:
             windows[-1] = (windows[-1][0], max(last, windows[-1][1]))
         else:
@@ -102,12 +164,17 @@ def _windows(anchors: list[Span], length: int) -> list[Span]:
     return windows
 
 
-def _longest(candidates: Iterable[_Candidate]) -> list[_Candidate]:
-    """Leftmost-longest: of overlapping candidates of one rule, the first and longest."""
-    kept: list[_Candidate] = []
-    for candidate in sorted(candidates, key=lambda c: (c.start, -c.end, c.loose)):
-        if not kept or candidate.start >= kept[-1].end:
-            kept.append(candidate)
+def _shared(some: Sequence[Span], others: Sequence[Span]) -> list[Span]:
+    """What two lists of windows have in common."""
+    return [(max(a, c), min(b, d)) for a, b in some for c, d in others if max(a, c) < min(b, d)]
+
+
+def _longest(standing: Iterable[_Standing]) -> list[_Standing]:
+    """Leftmost-longest: of overlapping hits of one rule, the first and longest."""
+    kept: list[_Standing] = []
+    for one in sorted(standing, key=lambda s: (s.start, -s.end, s.loose)):
+        if not kept or one.start >= kept[-1].end:
+            kept.append(one)
     return kept
 
 
@@ -143,63 +210,56 @@ class Matcher:
             on: The day on which a rule's basis must be in force.
         """
         folded = fold(text)
-        hits: list[Hit] = []
-        for index, seen in self._scan(folded).items():
-            compiled = self._rules[index]
-            if compiled.rule.applies(subject=subject, stage=stage, part=part, on=on):
-                hits += self._settle(compiled, seen, folded, text)
+        standing: dict[int, list[_Standing]] = defaultdict(list)
+        for reading in filter(None, (_Reading(folded.text), _Reading.loose(folded))):
+            for index, seen in self._scan(reading).items():
+                compiled = self._rules[index]
+                if compiled.rule.applies(subject=subject, stage=stage, part=part, on=on):
+                    standing[index] += compiled.standing(reading, seen)
+        hits = [
+            _hit(self._rules[index].rule, one, folded, text)
+            for index, found in standing.items()
+            for one in _longest(found)
+        ]
         return sorted(hits, key=lambda hit: (hit.start, hit.end, hit.rule.id))
 
-    def _scan(self, folded: Folded) -> dict[int, _Seen]:
-        """Everything the automaton finds, strictly and loosely, by rule."""
+    def _scan(self, reading: _Reading) -> dict[int, _Seen]:
+        """What the automaton finds in a reading, by rule and use."""
         found: dict[int, _Seen] = defaultdict(_Seen)
         for index in self._everywhere:
             found[index] = _Seen()
-        self._note(found, folded.text, None)
-        loosened = folded.loosened()
-        if loosened is not None:
-            self._note(found, loosened.text, loosened)
+        for occurrence in self._lexicon.scan(reading.text):
+            seen, span = found[occurrence.entry.rule], (occurrence.start, occurrence.end)
+            match occurrence.entry.use:
+                case Use.ALLOW:
+                    seen.allowed.append(span)
+                case Use.ANCHOR:
+                    seen.anchors.append(span)
+                case Use.PIECE:
+                    seen.candidates += _slip(occurrence, reading.text)
+                case Use.PHRASE if reading.adds(*span) and on_word_boundaries(reading.text, *span):
+                    matched = reading.text[slice(*span)]
+                    seen.candidates.append(_Candidate(*span, matched, matched))
         return found
 
-    def _note(self, found: dict[int, _Seen], text: str, loosened: Folded | None) -> None:
-        """Sort occurrences by use; of a loosened text, only those that cross what was skipped."""
-        for occurrence in self._lexicon.scan(text):
-            start, end = occurrence.start, occurrence.end
-            if loosened is not None:
-                start, end = loosened.original(start, end)
-                if end - start == occurrence.end - occurrence.start:
-                    continue
-            seen = found[occurrence.entry.rule]
-            if occurrence.entry.use is Use.ALLOW:
-                seen.allowed.append((start, end))
-            elif occurrence.entry.use is Use.ANCHOR:
-                seen.anchors.append((start, end))
-            elif on_word_boundaries(text, occurrence.start, occurrence.end):
-                matched = text[occurrence.start : occurrence.end]
-                seen.candidates.append(
-                    _Candidate(start, end, matched, matched, loose=loosened is not None)
-                )
 
-    def _settle(self, compiled: _Compiled, seen: _Seen, folded: Folded, text: str) -> Iterator[Hit]:
-        """From a rule's candidates to its hits."""
-        candidates = [*seen.candidates, *compiled.pattern_candidates(folded.text, seen.anchors)]
-        standing = {
-            candidate: words
-            for candidate in candidates
-            if candidate.end > candidate.start
-            and not _inside_any(candidate, seen.allowed)
-            and (words := compiled.stands(candidate, folded.text)) is not None
-        }
-        for candidate in _longest(standing):
-            start, end = folded.original(candidate.start, candidate.end)
-            reason = explain(
-                compiled.rule,
-                text[start:end],
-                candidate.matched,
-                standing[candidate],
-                loose=candidate.loose,
-            )
-            yield Hit(compiled.rule, start, end, text[start:end], candidate.matched, reason)
+def _slip(occurrence: Occurrence, text: str) -> Iterator[_Candidate]:
+    """The slip of an official name around a piece of it, if there is one."""
+    entry = occurrence.entry
+    length = occurrence.end - occurrence.start
+    span = misspelt(text, occurrence.start, entry.name, entry.offset, length)
+    if span is not None:
+        matched = text[slice(*span)]
+        yield _Candidate(*span, matched, matched, meant=entry.name)
+
+
+def _hit(rule: Rule, standing: _Standing, folded: Folded, text: str) -> Hit:
+    """A hit on the exact original characters, with its explanation."""
+    start, end = folded.original(standing.start, standing.end)
+    candidate = standing.candidate
+    matched = Matched(candidate.matched, standing.loose, candidate.meant)
+    reason = explain(rule, text[start:end], matched, standing.seen)
+    return Hit(rule, start, end, text[start:end], candidate.matched, reason)
 
 
 def _entries(pack: RulePack) -> Iterator[Entry]:
@@ -207,3 +267,6 @@ def _entries(pack: RulePack) -> Iterator[Entry]:
         uses = ((Use.PHRASE, rule.phrases), (Use.ALLOW, rule.allow), (Use.ANCHOR, rule.anchors))
         for use, phrases in uses:
             yield from (Entry(index, use, phrase) for phrase in phrases)
+        for name in (fold(name).text for name in rule.names):
+            for offset, piece in pieces(name):
+                yield Entry(index, Use.PIECE, piece, name, offset)

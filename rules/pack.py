@@ -11,14 +11,16 @@ from collections.abc import Mapping, Sequence
 from functools import cache, cached_property
 from importlib import resources
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeGuard
 
 import yaml
 from pydantic import ValidationError, model_validator
 
 from rules.families import families
+from rules.quantities import quantity_table
 from rules.record import Record
 from rules.rule import Basis, Context, Cues, Rule, content_digest
+from rules.words import expand_pattern, expand_words
 
 __all__ = [
     "Basis",
@@ -36,7 +38,7 @@ PACK_SUFFIX = ".yaml"
 
 #: Raised when folding, matching or a validator changes what is hit, so that verdicts made before
 #: are recognised as made by another engine.
-ENGINE = "1"
+ENGINE = "2"
 
 
 class PackError(ValueError):
@@ -54,7 +56,8 @@ class RulePack(Record):
     def digest(self) -> str:
         """Over the rules' whole content; the order of files and comments do not matter."""
         rules = sorted(self.rules, key=lambda rule: rule.id)
-        return content_digest([ENGINE, [rule.model_dump(mode="json") for rule in rules]])
+        contents = [rule.model_dump(mode="json") for rule in rules]
+        return content_digest([ENGINE, quantity_table(), contents])
 
     @model_validator(mode="after")
     def _ids_are_unique(self) -> Self:
@@ -105,6 +108,19 @@ def _documents() -> Mapping[str, _Fields]:
 
 
 @cache
+def _read_clauses() -> Mapping[str, frozenset[str]]:
+    """By document, the clauses that were read; any other is cited from memory."""
+    return {
+        key: frozenset(str(clause) for clause in _texts(entry.get("read", [])))
+        for key, entry in _data("documents.yaml").items()
+    }
+
+
+def _texts(entry: object) -> list[str]:
+    return entry if _is_texts(entry) else []
+
+
+@cache
 def cue_sets() -> Mapping[str, Cues]:
     """The named sets of context words that rules share."""
     return {name: Cues.model_validate(entry) for name, entry in _data("cues.yaml").items()}
@@ -117,7 +133,9 @@ def _basis(entry: object) -> object:
     key, _, clause = entry.partition(" ")
     if key not in _documents():
         raise ValueError(f"basis: unknown document {key!r}; see documents.yaml")
-    return Basis.model_validate({**_documents()[key], "clause": clause})
+    basis = Basis.model_validate({**_documents()[key], "clause": clause})
+    unread = clause not in _read_clauses()[key]
+    return basis.model_copy(update={"verify": True}) if unread else basis
 
 
 def _cues(entries: object) -> object:
@@ -147,6 +165,14 @@ def _context(entry: object) -> object:
     }
 
 
+def _is_texts(entry: object) -> TypeGuard[list[str]]:
+    return isinstance(entry, list) and all(isinstance(one, str) for one in entry)
+
+
+def _each(patterns: list[str]) -> list[str]:
+    return [expand_pattern(pattern) for pattern in patterns]
+
+
 def _expanded(entry: _Fields) -> _Fields:
     """A rule's fields with shorthands written out and the dimension of its family."""
     fields = dict(entry)
@@ -154,6 +180,9 @@ def _expanded(entry: _Fields) -> _Fields:
         fields["basis"] = [_basis(item) for item in basis]
     if "context" in fields:
         fields["context"] = _context(fields["context"])
+    for name, expand in (("phrases", expand_words), ("anchors", expand_words), ("patterns", _each)):
+        if _is_texts(words := fields.get(name)):
+            fields[name] = expand(words)
     family = families().get(str(fields.get("family")))
     if family is not None:
         fields.setdefault("dimension", family.dimension)

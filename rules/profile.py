@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cached_property, lru_cache
 from importlib import resources
 from pathlib import Path
@@ -272,21 +272,23 @@ class Profile(_Part):
 
     def page_kind(self, url: str) -> PageKind | None:
         """The kind of page at an address, or None when the profile knows no such page."""
-        target = _path_query(url)
-        for page in self.pages:
-            if re.search(page.pattern, target):
-                return page.kind
-        return None
+        return next((page.kind for page in self.pages if self.matches(page.pattern, url)), None)
 
     def ignores(self, url: str) -> bool:
         """Whether an address is never to be visited."""
-        return _any(self.ignore, _path_query(url))
+        return any(self.matches(pattern, url) for pattern in self.ignore)
 
     def is_resource(self, url: str) -> bool:
         """Whether an address is a resource by its pattern."""
-        return _any(self.resource_patterns, _path_query(url))
+        return any(self.matches(pattern, url) for pattern in self.resource_patterns)
+
+    @staticmethod
+    def matches(pattern: str, url: str) -> bool:
+        """Whether a pattern is found in an address's decoded path and query."""
+        return re.search(pattern, _path_query(url)) is not None
 
 
+@lru_cache(maxsize=4096)
 def _path_query(url: str) -> str:
     """What patterns are held against: platforms write ``/`` and Chinese names escaped or not."""
     parts = urlsplit(url)
@@ -301,10 +303,6 @@ def _decoded(part: str, kept: re.Pattern[str]) -> str:
     except UnicodeDecodeError:
         # Another encoding than UTF-8: two names must not become the same replacement characters.
         return part
-
-
-def _any(patterns: Sequence[str], target: str) -> bool:
-    return any(re.search(pattern, target) for pattern in patterns)
 
 
 def parse_profile(text: str, where: str) -> Profile:

@@ -17,6 +17,7 @@ from pydantic import Field, field_validator, model_validator
 from models.vocabulary import Dimension, Part, Severity
 from rules.families import families
 from rules.folding import fold
+from rules.names import SHORTEST_NAME
 from rules.record import Record
 from rules.validators import VALIDATORS
 
@@ -75,6 +76,8 @@ class Rule(Record):
     #: What the teacher should mend, in Chinese.
     mend: str = Field(min_length=1)
     phrases: tuple[str, ...] = ()
+    #: Official names; what is a slip away from one is a hit (see :mod:`rules.names`).
+    names: tuple[str, ...] = ()
     #: Regular expressions on folded text; a group ``hit`` narrows the hit, ``value`` is validated.
     patterns: tuple[str, ...] = ()
     #: Patterns are tried only near one of these words; empty: everywhere.
@@ -115,6 +118,14 @@ class Rule(Record):
             raise ValueError(f"{repeated!r} is there twice")
         return phrases
 
+    @field_validator("names")
+    @classmethod
+    def _names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        short = next((name for name in names if len(fold(name).text) < SHORTEST_NAME), None)
+        if short is not None:
+            raise ValueError(f"{short!r}: a name has at least {SHORTEST_NAME} characters")
+        return names
+
     @field_validator("validator")
     @classmethod
     def _known_validator(cls, name: str | None) -> str | None:
@@ -124,8 +135,8 @@ class Rule(Record):
 
     @model_validator(mode="after")
     def _belongs_together(self) -> Self:
-        if not self.phrases and not self.patterns:
-            raise ValueError("a rule needs phrases or patterns")
+        if not self.phrases and not self.patterns and not self.names:
+            raise ValueError("a rule needs phrases, patterns or names")
         family = families().get(self.family)
         if family is None:
             raise ValueError(f"unknown family {self.family!r}; see families.yaml")

@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from types import MappingProxyType
 
+from rules.quantities import implausible_quantity, wrong_conversion
+
 Validator = Callable[[str], bool]
 
 _SEPARATORS = re.compile(r"[\s\-_.·]")
@@ -128,6 +130,8 @@ VALIDATORS: Mapping[str, Validator] = MappingProxyType(
             malformed_map_approval,
             impossible_date,
             impossible_time,
+            implausible_quantity,
+            wrong_conversion,
         )
     }
 )

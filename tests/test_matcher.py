@@ -158,6 +158,77 @@ def test_a_pattern_is_tried_near_its_anchor_only() -> None:
     assert matcher.match("群号" + "字" * 150 + "12345") == []
 
 
+@pytest.mark.parametrize(
+    ("text", "original"),
+    [
+        ("我们保*证*提*分", "保*证*提*分"),
+        ("保 证 两 周 提 分", "保 证 两 周 提 分"),
+        ("请看：保·证孩子提🌟分！", "保·证孩子提🌟分"),
+        ("保\u200b证*两周*提分", "保\u200b证*两周*提分"),
+    ],
+)
+def test_a_pattern_sees_through_what_was_put_between(text: str, original: str) -> None:
+    matcher = matcher_of("patterns: ['保证[^。]{0,3}提分']\n    anchors: [保, 提分]")
+    (hit,) = matcher.match(text)
+    assert hit.text == original == text[hit.start : hit.end]
+    assert "插入或重复的字符" in hit.explanation
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "姓名 保证 金额 提分",  # headings of a table
+        "气温为-30度",  # a sign belongs to its number
+        "浓度为0.5%的盐水",
+        "保证！提分",  # punctuation parts clauses
+    ],
+)
+def test_a_pattern_does_not_join_what_is_apart(text: str) -> None:
+    matcher = matcher_of("patterns: ['保证提分|保证金额提分|气温为30度|05的盐水']")
+    assert matcher.match(text) == []
+
+
+def test_what_was_put_between_does_not_hide_the_context() -> None:
+    matcher = matcher_of("phrases: [加微信]\n    context: {exclude: [不要]}")
+    assert texts(matcher.match("请 加 微 信 领取")) == ["加 微 信"]
+    assert matcher.match("请 不 要 加 微 信 领取") == []
+
+
+def test_a_hit_of_both_readings_is_one_hit() -> None:
+    matcher = matcher_of("patterns: ['加[^。]{0,9}信']")
+    (hit,) = matcher.match("加*微*信")
+    assert "规避" not in hit.explanation
+
+
+@pytest.mark.parametrize(
+    ("text", "slip"),
+    [
+        ("全国人民代表会是最高国家权力机关", "全国人民代表会"),
+        ("召开全国人民代大表会", "全国人民代大表会"),
+        ("全国人民代理大会召开", "全国人民代理大会"),
+        ("全国的人民代表大会", "全国的人民代表大会"),
+        ("全 国 人 民 代 表 会", "全 国 人 民 代 表 会"),
+    ],
+)
+def test_a_slip_of_an_official_name_is_a_hit(text: str, slip: str) -> None:
+    (hit,) = matcher_of("names: [全国人民代表大会]").match(text)
+    assert hit.text == slip == text[hit.start : hit.end]
+    assert "疑为“全国人民代表大会”之误" in hit.explanation
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "全国人民代表大会",
+        "各级人民代表大会",
+        "全国人民代表",
+        "我国人民代表大会制度",
+    ],
+)
+def test_a_name_or_another_is_no_slip(text: str) -> None:
+    assert matcher_of("names: [全国人民代表大会]").match(text) == []
+
+
 def test_a_pattern_may_narrow_its_hit_and_ask_a_validator() -> None:
     matcher = matcher_of(
         "patterns: ['证号(?P<hit>(?P<value>\\d{18}))']\n    validator: identity_number"

@@ -91,7 +91,7 @@ def test_the_packs_digest_follows_everything() -> None:
         (("phrases: [按装]", "patterns: ['１']"), "write '１' in its folded form '1'"),
         (("phrases: [按装]", "phrases: [按装, 按装]"), "'按装' is there twice"),
         (("phrases: [按装]", "phrases: ['\u200b']"), "folds to nothing"),
-        (("phrases: [按装]", "anchors: [按装]"), "needs phrases or patterns"),
+        (("phrases: [按装]", "anchors: [按装]"), "needs phrases, patterns or names"),
         (("phrases: [按装]", "phrases: [按装]\n    validator: magic"), "unknown validator"),
         (("phrases: [按装]", "phrases: [按装]\n    context: {exclude: ['@nothing']}"), "@nothing"),
         (
