@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 
 from crawler.access import Observation, judge_page
 from crawler.browser import Browser
+from crawler.store import SnapshotReader
 from crawler.task import CrawlOrder, Limits, SpaceTask
 from models.manifest import Manifest
 from models.vocabulary import Openness, Outcome, PageKind, Visibility
@@ -24,6 +25,7 @@ from rules.profile import (
     profile_names,
     schema_text,
 )
+from service.trial import Trial, read_trial, why_left_out
 from tests.crawl_site import crawl
 from tests.profile_sites import AUTHOR, HIDDEN, PRIVACY, blog, spaces
 from tests.serving import served
@@ -32,6 +34,11 @@ WORDPRESS = load_profile("wordpress-author")
 UCENTER = load_profile("ucenter-home")
 SITE = "https://site.example"
 PERSON = "/index.php?r=space/person/show&sid=12"
+GOOD = """\
+id: mine
+version: "1"
+title: 我的平台
+"""
 
 
 # --- Addresses
@@ -200,14 +207,14 @@ LIMITS = Limits(attempt_gap_seconds=0, max_attempts=2, page_seconds=20, max_page
 
 
 def visited(
-    site: Starlette, profile: str, paths: Mapping[str, str], folder: Path
-) -> Mapping[str, Manifest]:
-    """The manifests of spaces by name, read with a built-in profile."""
+    site: Starlette, profile: Profile, paths: Mapping[str, str], folder: Path
+) -> Mapping[str, Trial]:
+    """What a built-in profile made of spaces by name."""
     with served(site) as address:
         order = CrawlOrder(
             crawl_id="profiles",
             campaign="试验",
-            profile=profile,
+            profile=profile.id,
             spaces=tuple(SpaceTask(space=name, url=address + path) for name, path in paths.items()),
             limits=LIMITS,
             egress_allow=urlsplit(address).netloc,
@@ -217,7 +224,11 @@ def visited(
         )
         done = crawl(order)
     assert done.failed == 0
-    return done.manifests
+    trials = {}
+    for space in paths:
+        with SnapshotReader(done.wacz(space)) as reader:
+            trials[space] = read_trial(profile, reader)
+    return trials
 
 
 def pages_of(manifest: Manifest) -> dict[str, tuple[PageKind, Visibility]]:
@@ -228,10 +239,18 @@ def files_of(manifest: Manifest) -> dict[str, Openness]:
     return {file.url.split("/", 3)[3]: file.openness for file in manifest.resources}
 
 
+def reasons_of(trial: Trial) -> dict[str, str]:
+    address = urlsplit(trial.manifest.url).netloc
+    return {
+        link.url.split("/", 3)[3]: link.why.replace(address, "ADDRESS") for link in trial.left_out
+    }
+
+
 @pytest.mark.browser
 def test_a_crawl_of_an_authors_pages(tmp_path: Path, browser_executable: Browser) -> None:
     home = "/author/陈青禾/"
-    found = visited(blog(), "wordpress-author", {"陈": home}, tmp_path)["陈"]
+    trial = visited(blog(), WORDPRESS, {"陈": home}, tmp_path)["陈"]
+    found = trial.manifest
     author = f"author/{AUTHOR.upper()}"
     public = Visibility.PUBLIC
     assert pages_of(found) == {
@@ -249,15 +268,33 @@ def test_a_crawl_of_an_authors_pages(tmp_path: Path, browser_executable: Browser
     [locked] = [page for page in found.pages if page.url.endswith("/locked/")]
     assert locked.declared is Visibility.PASSWORD
     assert found.declared is None  # the mark of one post is not the author's
+    assert reasons_of(trial) == {
+        "2022/09/of-another/": "网址里没有空间(space_pattern),链接也不在 members 所指之处",
+        "author/lin/": "属于别的空间:ADDRESS/author/lin",
+        "wp-login.php": "不访问的地址(ignore 第 1 条)",
+        "feed/": "不访问的地址(ignore 第 3 条)",
+        f"{author}/feed/": "不访问的地址(ignore 第 3 条)",
+        "2022/09/classroom/?replytocom=1": "不访问的地址(ignore 第 4 条)",
+        "wp-content/uploads/2022/09/photo.jpg": (
+            "网址里没有空间(space_pattern),链接也不在 members 所指之处"
+        ),
+    }
+    uses = {use.field: use for use in trial.fields}
+    assert (uses["pages, 1"].count, uses["pages, 3"].count) == (1, 1)
+    assert uses["members, 1"].count == 5
+    assert uses["members, 2"].idle  # this theme is of the older kind
+    assert not uses["ignore, 2"].idle  # nobody expects a link to the back office
+    assert uses["markers, 2"].count == 0
+    assert [use.count for name, use in uses.items() if "post-password" in use.value] == [1]
 
 
 @pytest.mark.browser
 def test_a_crawl_of_the_ucenter_family(tmp_path: Path, browser_executable: Browser) -> None:
     paths = {"开": PERSON, "隐": PERSON.replace("12", "13")}
-    found = visited(spaces(), "ucenter-home", paths, tmp_path)
-    assert found["隐"].visibility is Visibility.HIDDEN
-    assert len(found["隐"].pages) == 1
-    space = found["开"]
+    found = visited(spaces(), UCENTER, paths, tmp_path)
+    hidden, space = (found[name].manifest for name in ("隐", "开"))
+    assert hidden.visibility is Visibility.HIDDEN
+    assert len(hidden.pages) == 1
     route, public = "index.php?{}r=space%2F{}&sid=12", Visibility.PUBLIC
     assert pages_of(space) == {
         PERSON.lstrip("/"): (PageKind.HOME, public),
@@ -281,15 +318,39 @@ def test_a_crawl_of_the_ucenter_family(tmp_path: Path, browser_executable: Brows
         "id=6",
         ".pdf",
     }
+    assert set(reasons_of(found["开"])) == {
+        "index.php?r=space%2Fvisitor%2Findex&sid=12",
+        "index.php?r=site%2Flogin",
+        "index.php?r=space%2Fperson%2Fshow&sid=77",
+    }
+    volatile = next(use for use in found["开"].fields if use.value.startswith(".visitor-list"))
+    assert volatile.count == 4
+    assert found["开"].unknown_labels == ()
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("/elsewhere/", "网址里没有空间"),
+        ("/u/2/", "属于别的空间:site.example/u/2"),
+        ("/u/1/edit", "不访问的地址(ignore 第 2 条)"),
+        ("/u/1/diary", "属于本空间,但 pages 没有一条相符"),
+        ("/u/1/", "没有读到"),
+    ],
+)
+def test_why_a_link_is_left_out(path: str, why: str) -> None:
+    profile = parse_profile(
+        GOOD + "hosts: [site.example]\nspace_pattern: '^(?P<space>/u/\\d+)'\n"
+        "pages: [{kind: home, pattern: '/$'}]\nignore: [x, /edit$]\n",
+        "p.yaml",
+    )
+    assert why_left_out(profile, SITE + path, "site.example/u/1").startswith(why)
+    assert why_left_out(profile, "https://b.example/u/1/", "site.example/u/1") == (
+        "在别的网站(hosts)"
+    )
 
 
 # --- Mistakes, and the schema
-
-GOOD = """\
-id: mine
-version: "1"
-title: 我的平台
-"""
 
 
 @pytest.mark.parametrize(
