@@ -39,6 +39,11 @@ class StoredSnapshot:
     size: int
 
 
+def snapshot_name(digest: str) -> str:
+    """The name of the snapshot whose bytes have this SHA-256, in hex."""
+    return f"{digest[:2]}/{digest}.wacz"
+
+
 def token_name(wacz: str) -> str:
     """The name of the time stamp that belongs to a snapshot, by the snapshot's name."""
     return str(PurePosixPath(wacz).with_suffix(".tsr"))
@@ -61,7 +66,7 @@ class SnapshotStore:
     def put(self, path: Path) -> StoredSnapshot:
         """Move a finished file into the store; the same content twice is one object."""
         digest, size = file_sha256(path), path.stat().st_size
-        name = f"{digest[:2]}/{digest}.wacz"
+        name = snapshot_name(digest)
         target = f"{self._root}/{name}"
         if not self._files.exists(target):
             self._files.makedirs(f"{self._root}/{digest[:2]}", exist_ok=True)
@@ -100,6 +105,21 @@ class SnapshotStore:
     def exists(self, name: str) -> bool:
         """Whether the store has an object."""
         return bool(self._files.exists(f"{self._root}/{name}"))
+
+    def size(self, name: str) -> int:
+        """How many bytes an object has."""
+        try:
+            size: int = self._files.size(f"{self._root}/{name}")
+        except FileNotFoundError as error:
+            raise StoreError(
+                f"the snapshot store has no {name}: restore it from a backup"
+            ) from error
+        return size
+
+    def read(self, name: str, start: int, end: int) -> bytes:
+        """The bytes of an object from ``start`` up to ``end``, where it is, without a copy of it."""
+        content: bytes = self._files.cat_file(f"{self._root}/{name}", start=start, end=end)
+        return content
 
     @contextmanager
     def local(self, name: str) -> Iterator[Path]:

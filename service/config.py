@@ -33,6 +33,7 @@ from pydantic_settings import (
 
 from crawler.addresses import AllowError, parse_allow
 from service.errors import ConfigError
+from service.replay import REPLAY_FOLDER
 
 ENV_PREFIX = "SPACEAUDIT_"
 CONFIG_FILE = Path("spaceaudit.toml")
@@ -113,6 +114,10 @@ class Config(BaseSettings):
         default="",
         description="Who allowed in writing to visit what robots.txt forbids, with the paper's number; "
         "it is recorded in every snapshot. Empty: robots.txt is obeyed.",
+    )
+    replay: Path = Field(
+        default=REPLAY_FOLDER,
+        description="Folder with ReplayWeb.page's ui.js and sw.js, by which snapshots are replayed.",
     )
     log_level: LogLevel = Field(
         default="warning", description="How much is logged: debug, info, warning or error."

@@ -18,10 +18,13 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import col, select
 
+from crawler.addresses import parse_allow
 from crawler.browser import BrowserError, find_browser, probe
+from crawler.timestamp import Stamper, TimestampError, Token, digest_of
 from models.database import DatabaseError, is_current, open_engine, session
 from models.tables import AuditEvent
 from service.config import Config, masked
+from service.replay import ADVICE, find_replayer
 
 #: A visit keeps tens of MB; below this a crawl of a county fills the disk within hours.
 MIN_FREE_BYTES = 2 * 1024**3
@@ -30,6 +33,10 @@ RELEASED = datetime(2026, 11, 1, tzinfo=UTC)
 #: How far a clock may be behind the newest event before it counts as wrong.
 CLOCK_SLACK = timedelta(minutes=5)
 FONT_LIST_SECONDS = 20
+STAMP_ADVICE = (
+    "see SPACEAUDIT_TIMESTAMP_URL and SPACEAUDIT_TIMESTAMP_CA; an authority that is not public needs "
+    "its host:port in SPACEAUDIT_EGRESS_ALLOW"
+)
 #: Where fonts are when there is no fontconfig, and parts of file names of Chinese fonts.
 FONT_FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts", "~/.fonts", "~/.local/share/fonts",
                 "/System/Library/Fonts", "/Library/Fonts")  # fmt: skip
@@ -194,6 +201,37 @@ def _newest_event(config: Config) -> datetime | None:
         return None
 
 
+def _timestamp(config: Config) -> Check:
+    if not config.timestamp_url:
+        found = "no time-stamp authority is set: snapshots are signed, and not stamped"
+        return Check("timestamp", ok=True, found=found)
+    try:
+        token = asyncio.run(_stamped(config))
+    except TimestampError as error:
+        found, _, advice = str(error).partition("; ")
+        return Check("timestamp", ok=False, found=found, advice=advice or STAMP_ADVICE)
+    found = f"{config.timestamp_url}: a time stamp of {token.time.isoformat()} holds"
+    return Check("timestamp", ok=True, found=found)
+
+
+async def _stamped(config: Config) -> Token:
+    allow = parse_allow(config.egress_allow)
+    stamper = Stamper(config.timestamp_url, config.timestamp_ca, allow)
+    await stamper.start()
+    try:
+        return await asyncio.to_thread(stamper.stamp, digest_of(b"probe"))
+    finally:
+        await stamper.stop()
+
+
+def _replay(config: Config) -> Check:
+    replayer = find_replayer(config.replay)
+    if replayer is None:
+        found = "no ReplayWeb.page: snapshots cannot be replayed, all else works"
+        return Check("replay", ok=True, found=found, advice=ADVICE)
+    return Check("replay", ok=True, found=f"ReplayWeb.page {replayer.version} ({config.replay})")
+
+
 @contextmanager
 def _engine(config: Config) -> Iterator[Engine]:
     engine = open_engine(config.database_url)
@@ -210,4 +248,6 @@ CHECKS: tuple[Callable[[Config], Check], ...] = (
     _store,
     _disk,
     _clock,
+    _timestamp,
+    _replay,
 )

@@ -275,7 +275,16 @@ def test_doctor_ends_with_three_when_something_is_missing(
     said = spaceaudit("doctor", "--json")
     assert said.code == ExitCode.ENVIRONMENT
     states = {check["name"]: check["ok"] for check in said.document}
-    assert list(states) == ["browser", "fonts", "database", "store", "disk", "clock"]
+    assert list(states) == [
+        "browser",
+        "fonts",
+        "database",
+        "store",
+        "disk",
+        "clock",
+        "timestamp",
+        "replay",
+    ]
     assert states["browser"] is False
     assert "MISSING" in spaceaudit("doctor").out
 

@@ -28,7 +28,7 @@ def check(name: str, config: Config) -> Check:
 
 def test_every_check_is_named_and_what_fails_has_advice(config: Config) -> None:
     checks = examine(config)
-    names = ["browser", "fonts", "database", "store", "disk", "clock"]
+    names = ["browser", "fonts", "database", "store", "disk", "clock", "timestamp", "replay"]
     assert [each.name for each in checks] == names
     assert all(each.found for each in checks)
     assert all(each.advice for each in checks if not each.ok)

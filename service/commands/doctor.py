@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
 
 
 def diagnose(*, as_json: JsonOption = False) -> None:
-    """Check browser, fonts, database, store, disk and clock; ends with 3 if something is missing."""
+    """Check what a run needs, from browser to clock; ends with 3 if something is missing."""
     config = load_config()
     with err.status("looking…"):
         checks = examine(config)

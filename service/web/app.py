@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 
 from service.api import PREFIX, create_api
 from service.desk import Desk
+from service.replay import ReplaySite
 from service.web.pages import router
 from service.web.rendering import error_page
 from service.web.security import Guarded
@@ -20,16 +21,20 @@ from service.web.security import Guarded
 STATIC = Path(__file__).parent / "static"
 
 
-def create_app(desk: Desk, acting_as: str | None = None) -> ASGIApp:
+def create_app(
+    desk: Desk, acting_as: str | None = None, replay: ReplaySite | None = None
+) -> ASGIApp:
     """The service on one installation.
 
     Args:
         desk: What it reads from and decides on.
         acting_as: Name of the user who decides on the pages; without one they are read only.
+        replay: Where snapshots are replayed; without one the pages say that they cannot be.
     """
     app = FastAPI(title="spaceaudit", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.desk = desk
     app.state.acting_as = acting_as
+    app.state.replay = replay
     app.include_router(router)
     app.mount(PREFIX, create_api(desk))
     app.mount("/static", StaticFiles(directory=STATIC), name="static")

@@ -18,14 +18,15 @@ from models.database import session
 from models.tables import Campaign, Finding, Snapshot, Space
 from models.vocabulary import Action
 from service.campaigns import find_campaign
-from service.case import load_case
+from service.case import Case, load_case
 from service.deciding import Ruling, take
 from service.desk import Desk
 from service.errors import UserError
 from service.facts import space_by_code
 from service.feed import log_before
 from service.overview import campaign_overview
-from service.web.evidence import make_evidence
+from service.replay import ReplaySite
+from service.web.evidence import Leaf, make_evidence
 from service.web.listing import ListQuery, make_listing
 from service.web.rendering import case_address, render
 
@@ -127,8 +128,21 @@ def case(
     except UserError as error:
         raise HTTPException(HTTPStatus.NOT_FOUND, f"没有编号为 {space} 的空间") from error
     evidence = make_evidence(found, visit.desk.snapshots, query.page)
-    values = {"campaign": campaign, "case": found, "evidence": evidence}
+    replay = _replay_address(visit.request, found, evidence.leaf)
+    values = {"campaign": campaign, "case": found, "evidence": evidence, "replay": replay}
     return render(visit.request, "case.html", values)
+
+
+def _replay_address(request: Request, found: Case, leaf: Leaf | None) -> str | None:
+    """Where the page that is shown is replayed; None where it cannot be."""
+    site: ReplaySite | None = request.app.state.replay
+    page = leaf.page if leaf else None
+    if site is None or found.snapshot is None or page is None or not page.captured:
+        return None
+    digest = found.snapshot.digest.removeprefix("sha256:")
+    moment = page.attempts[-1].started_at if page.attempts else found.snapshot.taken_at
+    url = page.final_url or page.url
+    return site.address(request.url.hostname or "", digest, url, moment)
 
 
 @router.get("/snapshots/{snapshot}/pages/{number}.jpg")

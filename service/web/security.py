@@ -6,6 +6,7 @@ text is escaped, and the policy below lets no script, style or picture run but o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from types import MappingProxyType
 from urllib.parse import urlsplit
@@ -42,9 +43,15 @@ class Guarded:
     a name of its own at the loopback address. What changes something must come from our own pages.
     """
 
-    def __init__(self, app: ASGIApp, hosts: frozenset[str] = LOOPBACK_NAMES) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        hosts: frozenset[str] = LOOPBACK_NAMES,
+        headers: Mapping[str, str] = HEADERS,
+    ) -> None:
         self._app = app
         self._hosts = hosts
+        self._headers = headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request (ASGI)."""
@@ -55,7 +62,7 @@ class Guarded:
         async def guarded_send(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
+                for name, value in self._headers.items():
                     headers.setdefault(name, value)
             await send(message)
 

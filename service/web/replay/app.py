@@ -1,0 +1,134 @@
+"""The replay origin: ReplayWeb.page's two scripts, snapshots by their digest, and one page.
+
+What a hostile page had in it runs here again, so this is another origin than the desk's, under
+another host name too (``service.replay.ReplaySite``): cookies know no ports. Nothing here sets or reads a
+cookie, changes anything, or lists anything, and whoever does not know a snapshot's digest gets none.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from http import HTTPStatus
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from crawler.store import SnapshotStore, snapshot_name
+from service.replay import Replayer
+from service.web.replay.ranges import snapshot_bytes
+from service.web.security import Guarded
+
+_SHA256 = re.compile("[0-9a-f]{64}")
+STYLE = (
+    "html,body{margin:0;height:100%}body{display:flex;flex-direction:column;font:14px/1.5 sans-serif}"
+    "p{margin:0;padding:6px 12px;background:#fff4d6;border-bottom:1px solid #d8c48a}"
+    "span{float:right;color:#6b6b6b;font-size:12px}replay-web-page{flex:1;min-height:0}"
+)
+_STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+
+#: For everything here: no network but this origin, no frame of it elsewhere.
+_OWN = "default-src 'none'; connect-src 'self'; base-uri 'none'; form-action 'none'"
+HEADERS = {
+    "Content-Security-Policy": f"{_OWN}; frame-ancestors 'self'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+PAGE_POLICY = (
+    f"{_OWN}; script-src 'self'; style-src 'sha256-{_STYLE_HASH}'; img-src 'self' data:; "
+    "frame-src 'self'; worker-src 'self'; frame-ancestors 'none'"
+)
+#: The service worker's own: whatever it fetches, it fetches from here.
+WORKER_POLICY = f"{_OWN}; script-src 'self' 'wasm-unsafe-eval'"
+
+_templates = Environment(
+    loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined
+)
+
+
+def create_replay_app(store: SnapshotStore, replayer: Replayer) -> ASGIApp:
+    """Serve the snapshots of a store to ReplayWeb.page."""
+    app = Starlette(
+        routes=[
+            Route("/view/{digest}", _view),
+            Route("/snapshots/{digest}.wacz", _snapshot),
+            Route("/replay/ui.js", _interface),
+            Route("/replay/sw.js", _worker),
+        ],
+        exception_handlers={HTTPException: _refused},
+    )
+    app.state.store = store
+    app.state.replayer = replayer
+    return Guarded(app, headers=HEADERS)
+
+
+def _view(request: Request) -> HTMLResponse:
+    """The page that replays one page of a snapshot: ``?url=`` its address, ``?ts=`` its moment."""
+    digest = _digest(request)
+    _present(request, digest)
+    url, moment = request.query_params.get("url", ""), request.query_params.get("ts", "")
+    if urlsplit(url).scheme not in ("http", "https") or not (moment.isdecimal() or not moment):
+        raise HTTPException(HTTPStatus.NOT_FOUND)
+    replayer: Replayer = request.app.state.replayer
+    page = _templates.get_template("view.html").render(
+        digest=digest, url=url, ts=moment, style=STYLE, version=replayer.version
+    )
+    headers = {"Content-Security-Policy": PAGE_POLICY, "Cache-Control": "no-store"}
+    return HTMLResponse(page, headers=headers)
+
+
+def _snapshot(request: Request) -> Response:
+    """A snapshot's bytes."""
+    name = _present(request, _digest(request))
+    return snapshot_bytes(request, request.app.state.store, name)
+
+
+def _interface(request: Request) -> FileResponse:
+    """ReplayWeb.page's pages."""
+    return _script(request, "ui.js", {})
+
+
+def _worker(request: Request) -> FileResponse:
+    """ReplayWeb.page's service worker, which answers for everything below ``/replay/``."""
+    return _script(request, "sw.js", {"Content-Security-Policy": WORKER_POLICY})
+
+
+def _script(request: Request, name: str, headers: dict[str, str]) -> FileResponse:
+    replayer: Replayer = request.app.state.replayer
+    return FileResponse(replayer.folder / name, media_type="text/javascript", headers=headers)
+
+
+def _digest(request: Request) -> str:
+    digest: str = request.path_params["digest"]
+    if not _SHA256.fullmatch(digest):
+        raise HTTPException(HTTPStatus.NOT_FOUND)
+    return digest
+
+
+def _present(request: Request, digest: str) -> str:
+    """The name of a snapshot in the store."""
+    name = snapshot_name(digest)
+    store: SnapshotStore = request.app.state.store
+    try:
+        if store.exists(name):
+            return name
+    except OSError as error:
+        raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, f"快照库读不出来:{error}") from error
+    raise HTTPException(HTTPStatus.NOT_FOUND)
+
+
+async def _refused(_request: Request, error: Exception) -> PlainTextResponse:
+    if not isinstance(error, HTTPException):
+        raise TypeError from error
+    said = "没有这个快照或页面" if error.status_code == HTTPStatus.NOT_FOUND else error.detail
+    return PlainTextResponse(said, error.status_code, headers=error.headers)

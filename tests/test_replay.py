@@ -1,0 +1,349 @@
+"""The replay origin: what it serves and nothing else; and a snapshot replayed in a real browser."""
+
+from __future__ import annotations
+
+import io
+import json
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+from playwright.sync_api import Frame, Page, sync_playwright
+
+from crawler.browser import Browser, launch_options
+from crawler.store import SnapshotStore
+from models.database import migrate, open_engine
+from service.commands.serve import replaying
+from service.config import Config
+from service.replay import REPLAY_FOLDER, Replayer, ReplaySite, find_replayer
+from service.web.app import create_app
+from service.web.replay.app import create_replay_app
+from service.web.replay.ranges import asked_range
+from tests.crawl_site import Crawled, Paths, answer, asked_paths, crawl, listening, order_for
+from tests.factories import CAMPAIGN, FONT, add_campaign, make_desk
+from tests.guard_site import Site
+from tests.serving import client_of, served
+from tests.snapshots import write_snapshot
+
+URL = "http://platform.example/space/s1"
+MOMENT = datetime(2022, 9, 1, 8, 0, 5, tzinfo=timezone(timedelta(hours=8)))
+WAIT_MS = 30_000
+
+
+@dataclass(frozen=True)
+class Served:
+    client: httpx.Client
+    digest: str
+    content: bytes
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Replayer:
+    """Files in the place of ReplayWeb.page's."""
+    folder = tmp_path / "program"
+    folder.mkdir()
+    for name in ("ui.js", "sw.js", "LICENSE"):
+        (folder / name).write_text(f"// {name}", encoding="ascii")
+    (folder / "package.json").write_text(json.dumps({"version": "1.2.3"}), encoding="ascii")
+    found = find_replayer(folder)
+    assert found is not None
+    return found
+
+
+@pytest.fixture(params=["{folder}", "memory://{folder}"], ids=["directory", "object store"])
+def replay(tmp_path: Path, program: Replayer, request: pytest.FixtureRequest) -> Iterator[Served]:
+    store = SnapshotStore(request.param.format(folder=tmp_path / "store"))
+    draft = write_snapshot(tmp_path / "draft")
+    content = draft.read_bytes()
+    stored = store.put(draft)
+    store.put_token(stored.name, b"token")
+    with client_of(create_replay_app(store, program)) as client:
+        yield Served(client, stored.digest.removeprefix("sha256:"), content)
+
+
+# -- What is served
+
+
+def test_a_snapshot_is_served_whole_and_in_ranges(replay: Served) -> None:
+    address = f"/snapshots/{replay.digest}.wacz"
+    size = len(replay.content)
+    whole = replay.client.get(address)
+    assert whole.content == replay.content
+    assert whole.headers["accept-ranges"] == "bytes"
+    part = replay.client.get(address, headers={"Range": "bytes=10-19"})
+    assert (part.status_code, part.content) == (206, replay.content[10:20])
+    assert part.headers["content-range"] == f"bytes 10-19/{size}"
+    end = replay.client.get(address, headers={"Range": "bytes=-22"})
+    assert (end.status_code, end.content) == (206, replay.content[-22:])
+    beyond = replay.client.get(address, headers={"Range": f"bytes={size}-"})
+    assert (beyond.status_code, beyond.headers["content-range"]) == (416, f"bytes */{size}")
+    head = replay.client.head(address)
+    assert (head.content, head.headers["content-length"]) == (b"", str(size))
+
+
+@pytest.mark.parametrize(
+    ("header", "asked"),
+    [
+        ("", None),
+        ("bytes=0-", range(100)),
+        ("bytes=0-0", range(1)),
+        ("bytes=99-500", range(99, 100)),
+        ("bytes=-5", range(95, 100)),
+        ("bytes=-500", range(100)),
+        ("bytes=100-", range(100, 100)),
+        ("bytes=-0", range(100, 100)),
+        ("bytes=5-4", None),
+        ("bytes=-", None),
+        ("bytes=0-1,5-6", None),
+        ("lines=0-1", None),
+    ],
+)
+def test_ranges(header: str, asked: range | None) -> None:
+    assert asked_range(header, 100) == asked
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/snapshots/",
+        "/snapshots/{digest}",
+        "/snapshots/{digest}.tsr",
+        "/snapshots/{other}.wacz",
+        "/snapshots/{start}/{digest}.wacz",
+        "/snapshots/..%2F{start}%2F{digest}.wacz",
+        "/view/",
+        "/view/{digest}",
+        "/view/{digest}?url=javascript:alert(1)",
+        "/view/{digest}?url=http://a.example/&ts=1%22",
+        "/view/{other}?url=http://a.example/",
+        "/replay/",
+        "/replay/LICENSE",
+        "/replay/package.json",
+        "/static/site.css",
+        "/openapi.json",
+    ],
+)
+def test_nothing_else_is_served(replay: Served, path: str) -> None:
+    place = path.format(digest=replay.digest, start=replay.digest[:2], other="0" * 64)
+    refused = replay.client.get(place)
+    assert refused.status_code == 404
+    assert replay.digest[2:] not in refused.text
+
+
+def test_every_answer_keeps_to_itself(replay: Served) -> None:
+    view = f"/view/{replay.digest}?url={URL}"
+    for path in (view, f"/snapshots/{replay.digest}.wacz", "/replay/ui.js", "/replay/sw.js", "/x"):
+        headers = replay.client.get(path).headers
+        policy = headers["content-security-policy"]
+        assert "default-src 'none'; connect-src 'self'" in policy, path
+        assert "unsafe-inline" not in policy
+        assert "unsafe-eval" not in policy.replace("wasm-unsafe-eval", "")
+        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["cross-origin-resource-policy"] == "same-origin"
+        assert "set-cookie" not in headers
+        assert "access-control-allow-origin" not in headers
+    elsewhere = replay.client.get(view, headers={"Host": "attacker.example"})
+    assert elsewhere.status_code == 400
+    assert replay.client.post(view, headers={"Sec-Fetch-Site": "same-origin"}).status_code == 405
+
+
+def test_the_page_is_told_what_to_replay_and_cannot_be_written_into(replay: Served) -> None:
+    hostile = 'http://a.example/"><script>alert(1)</script>'
+    page = replay.client.get(f"/view/{replay.digest}", params={"url": hostile, "ts": "20220901"})
+    assert page.text.count("<script") == 1
+    assert f'source="/snapshots/{replay.digest}.wacz"' in page.text
+    assert "ReplayWeb.page 1.2.3" in page.text
+
+
+@pytest.mark.parametrize("spoilt", ["ui.js", "sw.js", "package.json"])
+def test_a_program_that_is_not_whole_is_none(program: Replayer, spoilt: str) -> None:
+    (program.folder / spoilt).unlink()
+    assert find_replayer(program.folder) is None
+
+
+# -- Where it is
+
+
+@pytest.mark.parametrize(
+    ("listens", "desk", "name"),
+    [
+        ("127.0.0.1", "127.0.0.1", "localhost"),
+        ("127.0.0.1", "localhost", "127.0.0.1"),
+        ("::1", "::1", "localhost"),
+        ("::1", "localhost", "[::1]"),
+    ],
+)
+def test_the_origin_differs_in_name_and_port(listens: str, desk: str, name: str) -> None:
+    address = ReplaySite(listens, 8001).address(desk, "ab", "http://a.example/?b=1&c=2", MOMENT)
+    assert address == (
+        f"http://{name}:8001/view/ab?url=http%3A%2F%2Fa.example%2F%3Fb%3D1%26c%3D2&ts=20220901000005"
+    )
+
+
+def test_serve_replays_on_the_next_port_or_a_free_one(tmp_path: Path, program: Replayer) -> None:
+    config = Config(home=tmp_path, replay=program.folder)
+    store = SnapshotStore(config.store)
+    with socket.create_server(("127.0.0.1", 0)) as desk:
+        with replaying(config, store, desk) as first, replaying(config, store, desk) as second:
+            assert first is not None
+            assert second is not None
+            assert first.port != second.port
+            with httpx.Client(trust_env=False) as client:
+                for site in (first, second):
+                    assert (
+                        client.get(f"http://127.0.0.1:{site.port}/replay/ui.js").text == "// ui.js"
+                    )
+        missing = config.model_copy(update={"replay": tmp_path / "none"})
+        with replaying(missing, store, desk) as nothing:
+            assert nothing is None
+
+
+def test_the_case_page_leads_there_or_says_why_not(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'test.db'}")
+    migrate(engine)
+    made = make_desk(engine)
+    add_campaign(made, spaces=1)
+    path = f"/campaigns/{CAMPAIGN}/spaces/s001"
+    with client_of(create_app(made.desk, replay=ReplaySite("127.0.0.1", 8001))) as client:
+        shown = client.get(path).text
+    link = shown.partition('class="replay" href="')[2].partition(">")[0]
+    assert link.startswith("http://localhost:8001/view/")
+    assert 'target="_blank" rel="noopener noreferrer"' in link
+    with client_of(create_app(made.desk)) as client:
+        shown = client.get(path).text
+    assert "不能回放" in shown
+    assert "/view/" not in shown
+    engine.dispose()
+
+
+# -- In a real browser
+
+
+@pytest.fixture(scope="module")
+def replayer() -> Replayer:
+    found = find_replayer(REPLAY_FOLDER)
+    if found is None:
+        pytest.skip("ReplayWeb.page is not there: `make setup` installs it where npm is")
+    return found
+
+
+#: Ways of a hostile page to reach ``{trap}`` while it is replayed.
+ESCAPES = """
+fetch('{trap}fetch').catch(() => 0);
+new Image().src = '{trap}image';
+navigator.sendBeacon('{trap}beacon', 'x');
+const frame = document.createElement('iframe');
+document.body.append(frame);
+frame.contentWindow.fetch('{trap}inner').catch(() => 0);
+new frame.contentWindow.Image().src = '{trap}inner-image';
+const sheet = document.createElement('link');
+sheet.rel = 'stylesheet';
+sheet.href = '{trap}sheet';
+document.head.append(sheet);
+document.cookie = 'planted=1';
+"""
+HOME = """<!doctype html><html lang="zh"><meta charset="utf-8"><title>王老师的学习空间</title>
+<style>body {{ font-family: sans-serif; margin: 2em }} img {{ border: 1px solid #999 }}</style>
+<h1>欢迎来到王老师的学习空间</h1>
+<p>这里有课件、教案和随笔,全部免费开放。</p>
+<img id="picture" src="picture.png" alt="板书">
+<p id="said"></p><p><a href="p/1">第一课 教学随笔</a></p>
+<script>
+fetch('words.json').then((r) => r.json()).then((d) => {{
+  document.getElementById('said').textContent = d.text;
+}});
+{escapes}
+</script></html>"""
+
+
+def picture() -> bytes:
+    image = Image.new("RGB", (360, 120), "#1f5134")
+    font = ImageFont.truetype(str(FONT), 36) if FONT.exists() else None
+    if font is not None:
+        ImageDraw.Draw(image).text((30, 38), "板书:一元二次方程", "white", font)
+    written = io.BytesIO()
+    image.save(written, "PNG")
+    return written.getvalue()
+
+
+@pytest.fixture(scope="module")
+def crawled(
+    browser_executable: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Crawled, Site, str]:
+    """A snapshot of a small Chinese space that is gone by now, and the site it would call."""
+    trap = Site(answer("caught", Access_Control_Allow_Origin="*"))
+    with listening(trap):
+        pass  # its port is known from now on, and nobody listens while the space is crawled
+    home = HOME.format(escapes=ESCAPES.format(trap=trap.url))
+    site = Site(
+        Paths(
+            {
+                "/s/wang/": answer(home),
+                "/s/wang/picture.png": answer(picture(), kind="image/png"),
+                "/s/wang/words.json": answer('{"text": "脚本取来的文字"}', kind="application/json"),
+                "/s/wang/p/1": answer("<!doctype html><title>第一课</title><p>随笔一则</p>"),
+                "/healthz": answer("好"),
+            }
+        )
+    )
+    folder = tmp_path_factory.mktemp("replayed")
+    with listening(site):
+        url = f"{site.url}s/wang/"
+        order = order_for(
+            folder, {"wang": url}, f"127.0.0.1:{site.port}", browser=browser_executable.path
+        )
+        done = crawl(order)
+    return done, trap, url
+
+
+def replayed(page: Page, url: str) -> Frame:
+    """The frame in which an archived page is shown."""
+    for _ in range(WAIT_MS // 100):
+        for frame in page.frames:
+            if frame.url.endswith(f"mp_/{url}"):
+                return frame
+        page.wait_for_timeout(100)
+    raise AssertionError([frame.url for frame in page.frames])
+
+
+@pytest.mark.browser
+def test_a_snapshot_replays_with_its_words_and_pictures_when_the_site_is_gone(
+    browser_executable: Browser,
+    replayer: Replayer,
+    crawled: tuple[Crawled, Site, str],
+    tmp_path: Path,
+) -> None:
+    done, trap, url = crawled
+    store = SnapshotStore(done.order.store)
+    app = create_replay_app(store, replayer)
+    with listening(trap), served(app) as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(**launch_options(browser_executable))
+        page = browser.new_page(viewport={"width": 1200, "height": 640})
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        site = ReplaySite("127.0.0.1", urlsplit(address).port or 0)
+        digest = done.receipts["wang"].digest.removeprefix("sha256:")
+        page.goto(site.address("127.0.0.1", digest, url, datetime.now(UTC)))
+        frame = replayed(page, url)
+        frame.get_by_text("脚本取来的文字").wait_for(timeout=WAIT_MS)
+        assert "欢迎来到王老师的学习空间" in frame.inner_text("h1")
+        drawn = frame.evaluate("document.getElementById('picture').naturalWidth")
+        assert drawn == 360
+        page.screenshot(path=tmp_path / "replay.png")
+        frame.get_by_text("第一课").click()
+        replayed(page, f"{url}p/1").get_by_text("随笔一则").wait_for(timeout=WAIT_MS)
+        own = {f"localhost:{site.port}"}
+        assert {urlsplit(each).netloc for each in asked if each.startswith("http")} == own
+        # What the page plants stays under this name; the desk is seen under the other.
+        assert page.context.cookies("http://127.0.0.1/") == []
+        browser.close()
+        # The trap does work: only this has come to it.
+        assert httpx.get(f"{trap.url}control", trust_env=False).text == "caught"
+    assert asked_paths(trap) == ["/control"]
