@@ -5,6 +5,7 @@ Works offline on the file alone. Names the first thing that does not hold, down 
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import zipfile
@@ -22,7 +23,7 @@ from warcio.exceptions import ArchiveLoadFailed
 
 from crawler.signing import is_signed
 from crawler.timestamp import TimestampError, proven_time, stamped_text, stamped_time
-from crawler.wacz import DIGEST_NAME, PACKAGE_NAME, WARC_NAME
+from crawler.wacz import DIGEST_NAME, INDEX_NAME, PACKAGE_NAME, WARC_NAME
 from models.manifest import MANIFEST_NAME, Manifest, content_digest, load_manifest
 
 #: Bytes fed to the decompressor in one step, so that a record's head is out before its fault is met.
@@ -167,10 +168,10 @@ def _sha256(wacz: zipfile.ZipFile, name: str) -> str:
 
 def _broken_record(wacz: zipfile.ZipFile, name: str) -> str:
     """The first record whose bytes are not whole: every record is a gzip member with its checksum."""
-    with _open(wacz, name) as stream:
-        raw = stream.read()
+    raw, indexed = _read(wacz, name), _indexed(wacz)
     offset = 0
     while offset < len(raw):
+        known = indexed.get(offset, "")
         member = zlib.decompressobj(wbits=31)
         content = b""
         try:
@@ -181,22 +182,38 @@ def _broken_record(wacz: zipfile.ZipFile, name: str) -> str:
                     offset = min(start + PIECE, len(raw)) - len(member.unused_data)
                     break
             else:
-                return _described(content, offset, "is cut off")
+                return _described(content, known, offset, "is cut off")
         except zlib.error as error:
-            return _described(content, offset, str(error))
+            return _described(content, known, offset, str(error))
     return "in the frame of a record, whose content is whole"
 
 
-def _described(head: bytes, offset: int, problem: str) -> str:
+def _described(head: bytes, indexed: str, offset: int, problem: str) -> str:
+    """A broken record by what the index says stands there, or by what its head still tells."""
     fields = dict(
         line.split(": ", 1)
         for line in head.decode("utf-8", errors="replace").split("\r\n\r\n")[0].splitlines()
         if ": " in line
     )
-    name = fields.get("WARC-Record-ID", "unreadable")
-    target = fields.get("WARC-Target-URI", "")
-    kind = fields.get("WARC-Type", "")
-    return f"{name} ({' '.join(filter(None, (kind, target)))}) at byte {offset}: {problem}"
+    name = fields.get("WARC-Record-ID", "unreadable head")
+    told = " ".join(filter(None, (fields.get("WARC-Type"), fields.get("WARC-Target-URI"))))
+    return f"{name} ({indexed or told}) at byte {offset}: {problem}"
+
+
+def _indexed(wacz: zipfile.ZipFile) -> dict[int, str]:
+    """What the index says stands at which byte of the WARC file."""
+    try:
+        lines = gzip.decompress(_read(wacz, INDEX_NAME)).decode().splitlines()
+        entries = [json.loads(line.split(" ", 2)[2]) for line in lines]
+        return {int(entry["offset"]): _kind_and_url(entry) for entry in entries}
+    except (OSError, EOFError, ValueError, KeyError, IndexError):
+        # The index is broken as well, and named by its own hash.
+        return {}
+
+
+def _kind_and_url(entry: dict[str, Any]) -> str:
+    kind = "response" if "status" in entry else "resource"
+    return f"{kind} {entry['url']}"
 
 
 def _manifest_flaws(wacz: zipfile.ZipFile) -> Iterator[Flaw]:

@@ -24,6 +24,7 @@ from crawler.signing import Signer
 from models.manifest import MANIFEST_NAME, Manifest, dump_manifest
 
 WARC_NAME = "data.warc.gz"
+INDEX_NAME = "indexes/index.cdx.gz"
 PACKAGE_NAME = "datapackage.json"
 DIGEST_NAME = "datapackage-digest.json"
 WACZ_VERSION = "1.1.1"
@@ -57,7 +58,7 @@ def pack(warc: Path, manifest: Manifest, signer: Signer, target: Path) -> None:
     (work / "manifest.json").write_bytes(dump_manifest(manifest))
     members = [
         _Member(f"archive/{WARC_NAME}", warc),
-        _Member("indexes/index.cdx.gz", work / "index.cdx.gz"),
+        _Member(INDEX_NAME, work / "index.cdx.gz"),
         _Member("indexes/index.idx", work / "index.idx"),
         _Member("pages/pages.jsonl", work / "pages.jsonl"),
         _Member(MANIFEST_NAME, work / "manifest.json"),

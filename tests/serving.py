@@ -48,5 +48,8 @@ def served(app: ASGIApp) -> Iterator[str]:
 def client_of(app: ASGIApp) -> Iterator[httpx.Client]:
     """A client of the application; redirects are not followed."""
     # The environment's proxy has no business here.
-    with served(app) as address, httpx.Client(base_url=address, trust_env=False) as client:
+    with (
+        served(app) as address,
+        httpx.Client(base_url=address, trust_env=False, timeout=60) as client,
+    ):
         yield client
