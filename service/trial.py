@@ -221,7 +221,7 @@ def _unknown_labels(profile: Profile, pages: Sequence[_Page]) -> Iterator[str]:
             labels = page.found(profile.declared.selector)
         except ValueError:
             return
-        for label in labels:
+        for label in labels[:1]:  # as the crawler does
             words = re.sub(r"\s+", " ", label.xpath("string()").get("")).strip()
             known = any(value in words for value in profile.declared.values)
             if words and not known and words not in seen:

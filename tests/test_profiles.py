@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -18,6 +20,8 @@ from models.manifest import Manifest
 from models.vocabulary import Openness, Outcome, PageKind, Visibility
 from rules.profile import (
     DeclaredLabel,
+    Marker,
+    MemberLinks,
     Profile,
     ProfileError,
     load_profile,
@@ -424,3 +428,25 @@ def test_the_schema_has_not_drifted() -> None:
 def test_an_untried_profile_says_so() -> None:
     profile = resources.files("rules") / "profiles" / "ucenter-home.yaml"
     assert "UNTRIED ON ANY LIVE SITE" in profile.read_text(encoding="utf-8")
+
+
+# --- The guide
+
+GUIDE = (Path(__file__).parent.parent / "docs" / "profiles.md").read_text(encoding="utf-8")
+
+
+def test_every_field_is_in_the_guide() -> None:
+    fields = {*Profile.model_fields, *MemberLinks.model_fields, *Marker.model_fields} - {"digest"}
+    assert [name for name in sorted(fields) if f"`{name}`" not in GUIDE] == []
+
+
+def test_every_example_of_the_guide_is_a_profile() -> None:
+    examples = re.findall(r"^( *)```yaml\n(.*?)^ *```", GUIDE, re.MULTILINE | re.DOTALL)
+    read = [parse_profile(textwrap.dedent(text), "profiles.md") for _, text in examples]
+    assert [profile.id for profile in read] == ["platform", "blog", "refusals"]
+
+
+def test_the_guide_names_every_profile_and_what_was_not_tried() -> None:
+    assert [name for name in profile_names() if f"| `{name}` |" not in GUIDE] == []
+    row = next(line for line in GUIDE.splitlines() if line.startswith("| `ucenter-home` |"))
+    assert "untried on any live site" in row

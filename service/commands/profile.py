@@ -159,10 +159,13 @@ def _grouped(links: Sequence[LeftOut]) -> Iterator[tuple[str, int, str]]:
 def _warn(trial: Trial) -> None:
     """Name what is likely to be wrong in the profile."""
     read = sum(page.captured for page in trial.manifest.pages)
+    idle = [field for field in trial.fields if field.idle and read]
+    if idle:
+        out.print(f"注意:下列字段在 {read} 页里没有匹配到;空间里没有这样的东西,或者字段写得不对")
+    for field in idle:
+        out.print(f"  {field.field}:{field.value}", markup=False)
     for field in trial.fields:
-        if field.idle:
-            out.print(f"注意:{field.field} 在 {read} 页里没有匹配到:{field.value}", markup=False)
-        elif field.count is None:
+        if field.count is None:
             out.print(f"未试:{field.field} 只有浏览器认得:{field.value}", markup=False)
     for words in trial.unknown_labels:
         out.print(f"注意:declared, values 里没有平台写的“{words}”", markup=False)
