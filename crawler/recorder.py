@@ -1,7 +1,9 @@
 """Records all that a browser context asks for, body and all, as it happens.
 
 A body is read the moment its response arrives: once the page has moved on the browser has
-dropped it. What could not be recorded is kept with its reason, never silent.
+dropped it. What could not be recorded is kept with its reason, never silent. What a page shares with
+those before it, its style and scripts, is read once: a strong entity tag promises the same bytes
+(RFC 9110, 8.8.1).
 """
 
 from __future__ import annotations
@@ -35,6 +37,8 @@ class Recorder:
         self._main: dict[Page, Response] = {}
         self._requests: dict[Page, int] = {}
         self._read: WeakSet[Page] = WeakSet()
+        #: The entity tags of the answers whose bytes have been recorded, by method and address.
+        self._tags: dict[tuple[str, str], str] = {}
         self.not_captured: list[NotCaptured] = []
 
     def attach(self, page: Page) -> None:
@@ -68,11 +72,15 @@ class Recorder:
             request = response.request
             if request.is_navigation_request() and request.frame is page.main_frame:
                 self._main[page] = response
-        if self._skip(response):
+        if self._skip(response) or self._is_known(response):
             return
         task = asyncio.get_running_loop().create_task(self._write(response, page))
         self._tasks[task] = page
         task.add_done_callback(lambda done: self._tasks.pop(done, None))
+
+    def _is_known(self, response: Response) -> bool:
+        tag = _strong_tag(response)
+        return tag is not None and self._tags.get(_address(response)) == tag
 
     def _on_failed(self, request: Request) -> None:
         page = _page_of(request)
@@ -106,6 +114,20 @@ class Recorder:
             self._miss(response.url, page, error.message.splitlines()[0])
             return
         self._archive.write(exchange)
+        tag = _strong_tag(response)
+        if tag is not None:
+            self._tags[_address(response)] = tag
+
+
+def _address(response: Response) -> tuple[str, str]:
+    return response.request.method, response.url
+
+
+def _strong_tag(response: Response) -> str | None:
+    """What stands for the bytes of a whole answer; none for a page itself, which is always read."""
+    tag = response.headers.get("etag", "")
+    whole = response.status == 200 and not response.request.is_navigation_request()
+    return tag if whole and tag.startswith('"') else None
 
 
 def _page_of(request: Request) -> Page | None:
