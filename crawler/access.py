@@ -142,7 +142,9 @@ def _server_fault(seen: Observation, _profile: Profile | None) -> Judgement | No
 
 
 def _marker(seen: Observation, profile: Profile) -> Judgement | None:
-    return _first_marker(seen, profile.markers)
+    refused = (seen.status or 0) >= 400
+    markers = [m for m in profile.markers if not (refused and m.outcome is Outcome.OK)]
+    return _first_marker(seen, markers)
 
 
 def _first_marker(seen: Observation, markers: Sequence[Marker]) -> Judgement | None:
@@ -214,7 +216,7 @@ def agrees(attempt: Attempt) -> bool:
     if attempt.plain is None:
         return False
     access = attempt.plain.outcome.visibility.access
-    if attempt.outcome in BY_STATUS:
+    if attempt.outcome in BY_STATUS and (attempt.status or 0) >= 400:
         return access is Access.NOT_PUBLIC
     return access is not Access.CANNOT_TELL
 

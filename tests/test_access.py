@@ -27,6 +27,7 @@ PROFILE = Profile(
         Marker(outcome=Outcome.REFUSAL_PAGE, selector=".denied"),
         Marker(outcome=Outcome.SOFT_NOT_FOUND, text="空间不存在", max_text=100),
         Marker(outcome=Outcome.LOGIN_WALL, url=r"/guest$"),
+        Marker(outcome=Outcome.OK, selector=".archive"),
     ),
 )
 
@@ -88,6 +89,16 @@ def seen(**values: object) -> Observation:
         ),
         (seen(password_field=True, text="用户名 密码"), Outcome.LOGIN_WALL, "nothing but a form"),
         (seen(password_field=True), Outcome.OK, "a login box beside content"),
+        (
+            seen(password_field=True, text="一篇加密文章", shown=frozenset({".archive"})),
+            Outcome.OK,
+            "the profile knows this page",
+        ),
+        (
+            seen(status=404, shown=frozenset({".archive"})),
+            Outcome.NOT_FOUND,
+            "no sign makes a refused page open",
+        ),
         (seen(text="  "), Outcome.EMPTY_PAGE, "nothing to see"),
         (seen(text="", images=3), Outcome.OK, "pictures are content"),
     ],
@@ -113,11 +124,16 @@ def test_outcome_of_a_plain_fetch(status: int, outcome: Outcome) -> None:
     assert judge_plain(seen(status=status, text="")).outcome is outcome
 
 
+#: Statuses under which these outcomes come, where it is not 200.
+STATUSES = {Outcome.FORBIDDEN: 403, Outcome.NOT_FOUND: 404, Outcome.UNAUTHORIZED: 401}
+
+
 def attempt(number: int, outcome: Outcome, plain: Outcome | None = Outcome.OK) -> Attempt:
     return Attempt(
         number=number,
         started_at=datetime(2022, 9, 1, tzinfo=UTC),
         outcome=outcome,
+        status=STATUSES.get(outcome, 200),
         plain=PlainFetch(outcome=plain) if plain else None,
     )
 
@@ -157,6 +173,11 @@ TIMEOUT = (Outcome.TIMEOUT, Outcome.TIMEOUT)
             [(Outcome.REFUSAL_PAGE, Outcome.TIMEOUT)] * 2,
             Visibility.UNREACHABLE,
             "the plain fetch could not bear it out",
+        ),
+        (
+            [(Outcome.PAYMENT, Outcome.OK)] * 2,
+            Visibility.RESTRICTED,
+            "a rendered price comes with a plain 200",
         ),
         ([(Outcome.NOT_FOUND, None)] * 2, Visibility.UNREACHABLE, "no second witness"),
         ([(Outcome.BOT_WALL, Outcome.BOT_WALL)] * 3, Visibility.BLOCKED, ""),
