@@ -179,7 +179,8 @@ def main_job(stack: ExitStack) -> None:
 def serve_page(stack: ExitStack) -> None:
     """Keep the web page up until Ctrl-C."""
     port = free_port(8000)
-    serve(stack, (SPACEAUDIT, "serve", "--port", str(port)), port, DEMO / "serve.log")
+    command = (SPACEAUDIT, "serve", "--port", str(port), "--as", AUDITOR)
+    serve(stack, command, port, DEMO / "serve.log")
     print(f"\nthe web page is at http://{HOST}:{port}/ until Ctrl-C", flush=True)
     signal.pause()
 
@@ -208,7 +209,7 @@ def main() -> int:
         print(f"\nthe demo stopped: {error}", file=sys.stderr)
         return 1
     print(
-        f"look at it in a browser: SPACEAUDIT_HOME={DEMO.relative_to(ROOT) / 'home'} .venv/bin/spaceaudit serve"
+        f"look at it in a browser: SPACEAUDIT_HOME={DEMO.relative_to(ROOT) / 'home'} .venv/bin/spaceaudit serve --as {AUDITOR}"
         " (or all in one: DEMO_SERVE=1 make demo)"
     )
     return 0
