@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent.parent
 DEMO = ROOT / "var" / "demo"
@@ -39,22 +40,65 @@ class DemoError(RuntimeError):
     """A step of the demo failed; the message says which."""
 
 
+class Stops:
+    """Asks to stop (Ctrl-C, SIGTERM): the first ends the demo, but never between a start and its note."""
+
+    def __init__(self) -> None:
+        """Nothing was asked yet."""
+        self._starting = False
+        self._asked: int | None = None
+
+    def listen(self) -> None:
+        """Take the asks of this process from now on."""
+        for sign in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(sign, self._ask)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Put an ask off until the block is done."""
+        self._starting = True
+        try:
+            yield
+        finally:
+            self._starting = False
+        if self._asked is not None:
+            self._end(self._asked)
+
+    def _ask(self, number: int, _frame: FrameType | None) -> None:
+        if self._starting:
+            self._asked = number
+        else:
+            self._end(number)
+
+    def _end(self, number: int) -> NoReturn:
+        # Only the first counts: a second must not cut short the stopping of what was started.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        sys.exit(128 + number)
+
+
+STOPS = Stops()
+
+
 @contextmanager
 def running(command: Sequence[str], log: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
     """Run a program in a process group of its own, which is gone at the end."""
     output = None if log is None else log.open("wb")
-    process = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        start_new_session=True,
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=output and subprocess.STDOUT,
-    )
+    process: subprocess.Popen[bytes] | None = None
     try:
+        with STOPS.held():
+            process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                start_new_session=True,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output and subprocess.STDOUT,
+            )
         yield process
     finally:
-        stop_group(process)
+        if process is not None:
+            stop_group(process)
         if output is not None:
             output.close()
 
@@ -185,17 +229,9 @@ def serve_page(stack: ExitStack) -> None:
     signal.pause()
 
 
-def _stop(number: int, _frame: FrameType | None) -> None:
-    # Only the first signal counts: a second must not cut short the stopping of what was started.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    sys.exit(128 + number)
-
-
 def main() -> int:
     """Run the demo; 0 when every step went well and no floor of the comparison is missed."""
-    for sign in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(sign, _stop)
+    STOPS.listen()
     shutil.rmtree(DEMO, ignore_errors=True)
     DEMO.mkdir(parents=True)
     started = time.monotonic()
