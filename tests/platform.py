@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -144,16 +144,18 @@ class Installation:
                 continue
         return {pid: command for pid, command in found.items() if command}
 
+    def crawls(self) -> list[int]:
+        """The crawl processes that are running."""
+        return [pid for pid, command in self.processes().items() if "crawler.job" in command]
+
     def kill_crawl(self) -> None:
         """End the crawl process, and it alone, as the kernel would that has no memory left."""
-        crawls = [pid for pid, command in self.processes().items() if "crawler.job" in command]
-        assert len(crawls) == 1
-        os.kill(crawls[0], signal.SIGKILL)
+        [crawl] = self.crawls()
+        os.kill(crawl, signal.SIGKILL)
 
 
-def wait_until(holds: object, seconds: float) -> bool:
+def wait_until(holds: Callable[[], object], seconds: float) -> bool:
     """Ask until it holds; False when the time is over."""
-    assert callable(holds)
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if holds():
