@@ -28,12 +28,16 @@ from service.web.replay.ranges import snapshot_bytes
 from service.web.security import Guarded
 
 _SHA256 = re.compile("[0-9a-f]{64}")
-STYLE = (
-    "html,body{margin:0;height:100%}body{display:flex;flex-direction:column;font:14px/1.5 sans-serif}"
-    "p{margin:0;padding:6px 12px;background:#fff4d6;border-bottom:1px solid #d8c48a}"
-    "span{float:right;color:#6b6b6b;font-size:12px}replay-web-page{flex:1;min-height:0}"
-)
-_STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+_HERE = Path(__file__).parent
+# They stand in the page itself, under their hashes, so that no further path is served.
+_STYLE = (_HERE / "view.css").read_text(encoding="utf-8")
+_SCRIPT = (_HERE / "view.js").read_text(encoding="utf-8")
+
+
+def _source(content: str) -> str:
+    """What a policy calls an inline style or script by."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
+
 
 #: For everything here: no network but this origin, no frame of it elsewhere.
 _OWN = "default-src 'none'; connect-src 'self'; base-uri 'none'; form-action 'none'"
@@ -45,15 +49,13 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 PAGE_POLICY = (
-    f"{_OWN}; script-src 'self'; style-src 'sha256-{_STYLE_HASH}'; img-src 'self' data:; "
-    "frame-src 'self'; worker-src 'self'; frame-ancestors 'none'"
+    f"{_OWN}; script-src 'self' {_source(_SCRIPT)}; style-src {_source(_STYLE)}; "
+    "img-src 'self' data:; frame-src 'self'; worker-src 'self'; frame-ancestors 'none'"
 )
 #: The service worker's own: whatever it fetches, it fetches from here.
 WORKER_POLICY = f"{_OWN}; script-src 'self' 'wasm-unsafe-eval'"
 
-_templates = Environment(
-    loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined
-)
+_templates = Environment(loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined)
 
 
 def create_replay_app(store: SnapshotStore, replayer: Replayer) -> ASGIApp:
@@ -81,7 +83,12 @@ def _view(request: Request) -> HTMLResponse:
         raise HTTPException(HTTPStatus.NOT_FOUND)
     replayer: Replayer = request.app.state.replayer
     page = _templates.get_template("view.html").render(
-        digest=digest, url=url, ts=moment, style=STYLE, version=replayer.version
+        digest=digest,
+        url=url,
+        ts=moment,
+        style=_STYLE,
+        script=_SCRIPT,
+        version=replayer.version,
     )
     headers = {"Content-Security-Policy": PAGE_POLICY, "Cache-Control": "no-store"}
     return HTMLResponse(page, headers=headers)
