@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import subprocess
 import threading
@@ -11,6 +12,10 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
+from crawler.addresses import parse_allow
+from crawler.timestamp import Stamper, Token
+
+TEXT = "sha256:" + "ab" * 32
 CONFIG = """
 [req]
 distinguished_name = name
@@ -86,6 +91,21 @@ def accepts(authority: Authority, token: Path, text: str) -> bool:
     command = ["openssl", "ts", "-verify", "-data", "text", "-in", str(token), "-CAfile", "ca.pem"]
     done = subprocess.run(command, cwd=authority.folder, capture_output=True, check=False)
     return done.returncode == 0
+
+
+def stamp(authority: Authority, allow: str | None = None, text: str = TEXT) -> Token:
+    """Have a text stamped, as a crawl does; the guard lets it to the authority unless told otherwise."""
+
+    async def ask() -> Token:
+        rules = parse_allow(authority.allow if allow is None else allow)
+        stamper = Stamper(authority.url, authority.ca, rules)
+        await stamper.start()
+        try:
+            return await asyncio.to_thread(stamper.stamp, text)
+        finally:
+            await stamper.stop()
+
+    return asyncio.run(ask())
 
 
 @contextmanager

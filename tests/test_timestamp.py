@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from crawler.addresses import parse_allow
 from crawler.browser import Browser
 from crawler.store import SnapshotStore, token_name
 from crawler.timestamp import (
-    Stamper,
     TimestampError,
-    Token,
     digest_of,
     load_authorities,
     proven_time,
@@ -23,12 +19,19 @@ from crawler.timestamp import (
     stamped_time,
 )
 from crawler.verification import check_stamp, flaws
-from tests.authority import Authority, NoOpensslError, accepts, answering, make_authority
+from tests.authority import (
+    TEXT,
+    Authority,
+    NoOpensslError,
+    accepts,
+    answering,
+    make_authority,
+    stamp,
+)
 from tests.crawl_site import Paths, answer, crawl, listening, order_for
 from tests.guard_site import Site
 from tests.snapshots import write_snapshot
 
-TEXT = "sha256:" + "ab" * 32
 SPOILT: tuple[tuple[str, Callable[[bytes], tuple[int, str, bytes]], str], ...] = (
     ("another status", lambda body: (503, "application/timestamp-reply", body), "answered 503"),
     ("a page", lambda _: (200, "text/html", b"<p>sorry"), "answered 200 text/html"),
@@ -68,19 +71,6 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 @pytest.fixture
 def authority(keys: Authority) -> Authority:
     return Authority(keys.folder)
-
-
-def stamp(authority: Authority, allow: str | None = None, text: str = TEXT) -> Token:
-    async def ask() -> Token:
-        rules = parse_allow(authority.allow if allow is None else allow)
-        stamper = Stamper(authority.url, authority.ca, rules)
-        await stamper.start()
-        try:
-            return await asyncio.to_thread(stamper.stamp, text)
-        finally:
-            await stamper.stop()
-
-    return asyncio.run(ask())
 
 
 def test_a_stamp_proves_its_text_to_us_and_to_openssl(authority: Authority, tmp_path: Path) -> None:
