@@ -42,7 +42,8 @@ class Recorder:
         self.not_captured: list[NotCaptured] = []
 
     def attach(self, page: Page) -> None:
-        """Listen to the page's context, once."""
+        """Listen to the page's context, once; the page may have been used and read before."""
+        self._read.discard(page)
         if page.context in self._contexts:
             return
         self._contexts.add(page.context)
