@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import os
+import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -234,3 +239,35 @@ def test_two_processes_are_not_at_one_crawl(
         fcntl.flock(other, fcntl.LOCK_EX)
         with pytest.raises(CrawlError, match="another process is at this crawl"):
             run(order, lambda _: None)
+
+
+@pytest.mark.browser
+def test_a_crawl_that_waits_ends_with_its_command(
+    browser_executable: Browser, tmp_path: Path
+) -> None:
+    site = Site(Paths({"/s/s/": answer("", 503)}))
+    with listening(site):
+        waiting = LIMITS.model_copy(update={"attempt_gap_seconds": 600})
+        order = order_for(
+            tmp_path, {"s": f"{site.url}s/s/"}, f"127.0.0.1:{site.port}", limits=waiting
+        )
+        order.directory.mkdir()
+        path = tmp_path / "order.json"
+        path.write_text(order.model_dump_json(), encoding="utf-8")
+        with subprocess.Popen(
+            [sys.executable, "-m", "crawler.job", path],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+            text=True,
+        ) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            # From now on it has nothing to tell for ten minutes.
+            assert '"page"' in process.stdout.readline()
+            process.stdin.close()
+            try:
+                assert process.wait(15) == -signal.SIGKILL
+            finally:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
