@@ -35,6 +35,7 @@ from rfc3161_client import (
 )
 
 from crawler.addresses import AllowRule, EgressPolicy
+from crawler.der import with_sorted_certificates
 from crawler.guard import Guard, denial_of
 from crawler.wacz import PACKAGE_NAME
 
@@ -116,7 +117,7 @@ def proven_time(content: bytes, text: str, trusted: Sequence[x509.Certificate]) 
 
 def _decoded(content: bytes) -> TimeStampResponse:
     try:
-        return decode_timestamp_response(content)
+        return decode_timestamp_response(with_sorted_certificates(content))
     except ValueError as error:
         raise TimestampError(f"is not an authority's answer ({error})") from error
 

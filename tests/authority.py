@@ -34,6 +34,7 @@ default_tsa = tsa1
 [tsa1]
 serial = serial
 signer_cert = signer.pem
+{certs}
 signer_key = signer.key
 signer_digest = sha256
 default_policy = 1.2.3.4.1
@@ -70,10 +71,12 @@ class Authority:
         return (self.folder / "reply").read_bytes()
 
 
-def make_authority(folder: Path, name: str = "Test TSA") -> Authority:
-    """Make a root, and a signer under it."""
+def make_authority(folder: Path, name: str = "Test TSA", *, sends: str = "") -> Authority:
+    """Make a root, and a signer under it; ``sends`` are files whose certificates it sends as well."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "ts.conf").write_text(CONFIG.format(name=name), encoding="ascii")
+    (folder / "ts.conf").write_text(
+        CONFIG.format(name=name, certs=f"certs = {sends}" if sends else ""), encoding="ascii"
+    )
     (folder / "serial").write_text("01\n", encoding="ascii")
     new = ("req", "-config", "ts.conf", "-newkey", "rsa:2048", "-nodes")
     _openssl(folder, *new, "-x509", "-days", "30", "-extensions", "ca", "-keyout", "ca.key",

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from crawler.browser import Browser
+from crawler.der import with_sorted_certificates
 from crawler.store import SnapshotStore, token_name
 from crawler.timestamp import (
     TimestampError,
@@ -85,6 +86,28 @@ def test_a_stamp_proves_its_text_to_us_and_to_openssl(authority: Authority, tmp_
     assert not accepts(authority, path, TEXT + "\n")
     with pytest.raises(TimestampError, match="another snapshot"):
         proven_time(token.content, TEXT + "\n", trusted)
+
+
+def test_an_answer_with_unsorted_certificates_is_read(keys: Authority, tmp_path: Path) -> None:
+    # OpenSSL puts the signer's first, wherever it belongs: with this root it comes last.
+    for number in range(4):
+        chatty = make_authority(tmp_path / str(number), "Chatty TSA"[: 4 + number], sends="ca.pem")
+        with answering(chatty):
+            token = stamp(chatty)
+        assert proven_time(token.content, TEXT, load_authorities(chatty.ca)) == token.time
+        whole = with_sorted_certificates(token.content)
+        assert sorted(whole) == sorted(token.content)
+        # What is kept is what was answered, byte for byte: OpenSSL takes either.
+        path = tmp_path / "kept.tsr"
+        path.write_bytes(token.content)
+        assert accepts(chatty, path, TEXT)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"0", b"0\x80", b"0\x03\x02\x01", b"\x30\x05\x30\x03\x02\x01\x02", b"<p>sorry"]
+)
+def test_what_is_no_answer_is_left_as_it_is(content: bytes) -> None:
+    assert with_sorted_certificates(content) == content
 
 
 @pytest.mark.parametrize(("spoil", "said"), [row[1:] for row in SPOILT], ids=[r[0] for r in SPOILT])
