@@ -14,6 +14,7 @@ from service import doctor
 from service.config import Config
 from service.doctor import Check, examine
 from service.workspace import open_database
+from tests.authority import NoOpensslError, answering, make_authority
 
 
 @pytest.fixture
@@ -125,3 +126,40 @@ def test_a_pretended_clock_is_said(config: Config) -> None:
 def test_the_browser_really_starts(config: Config) -> None:
     found = check("browser", config.model_copy(update={"browser": None}))
     assert found.ok, found
+
+
+def test_a_time_stamp_authority_is_asked_only_where_one_is_set(
+    config: Config, tmp_path: Path
+) -> None:
+    unset = check("timestamp", config)
+    assert unset.ok
+    assert "not stamped" in unset.found
+    values: dict[str, object] = {
+        "timestamp_url": "http://127.0.0.1:1/",
+        "timestamp_ca": tmp_path / "none.pem",
+    }
+    unreadable = check("timestamp", config.model_copy(update=values))
+    assert not unreadable.ok
+    assert "SPACEAUDIT_TIMESTAMP_CA" in unreadable.advice
+    try:
+        authority = make_authority(tmp_path / "authority")
+    except NoOpensslError as missing:
+        pytest.skip(str(missing))
+    with answering(authority):
+        values = {"timestamp_url": authority.url, "timestamp_ca": authority.ca}
+        refused = check("timestamp", config.model_copy(update=values))
+        assert not refused.ok
+        assert "SPACEAUDIT_EGRESS_ALLOW" in refused.advice
+        values = {**values, "egress_allow": authority.allow}
+        assert check("timestamp", config.model_copy(update=values)).ok
+
+
+def test_replay_is_said_and_never_needed(config: Config, tmp_path: Path) -> None:
+    missing = check("replay", config.model_copy(update={"replay": tmp_path / "none"}))
+    assert missing.ok
+    assert "make setup" in missing.advice
+    for name, text in (("ui.js", ""), ("sw.js", ""), ("package.json", '{"version": "9.9"}')):
+        (tmp_path / name).write_text(text, encoding="ascii")
+    found = check("replay", config.model_copy(update={"replay": tmp_path}))
+    assert "9.9" in found.found
+    assert found.advice == ""
