@@ -13,8 +13,9 @@ from playwright.async_api import BrowserContext, async_playwright
 
 async def _work(context: BrowserContext, urls: list[str], task: dict[str, Any]) -> None:
     while urls:
+        url = urls.pop()
         page = await context.new_page()
-        await page.goto(urls.pop())
+        await page.goto(url)
         await page.wait_for_selector(task["ready"], state="attached")
         await page.screenshot(type="jpeg", quality=task["quality"], full_page=True)
         await page.close()
