@@ -286,7 +286,7 @@ def issue_verdict(  # noqa: PLR0913  (a verdict is of a space, on a basis, by so
         visibility=facts.snapshot.visibility if facts.snapshot else None,
         reasons=[ground.as_json() for ground in judged.grounds],
         basis=basis.as_json(),
-        coverage=tally(facts.ledger).as_json(policy),
+        coverage=tally(facts.ledger).as_json(policy, seen=_passed(facts)),
         decided_by=decided_by,
         decided_at=now,
         valid_until=_valid_until(facts, policy),

@@ -420,6 +420,11 @@ def test_an_undone_word_on_the_space_no_longer_passes_it(engine: Engine) -> None
         assert issue(current).state is PENDING
         space = current.get_one(Space, 1)
         say(current, Action.DISMISS, "fit", space)
-        assert issue(current, by="审核员甲").state is ELIGIBLE
+        passed = issue(current, by="审核员甲")
+        assert passed.state is ELIGIBLE
+        # What nobody read stays a gap; that a person looked at it is what lets the ranking admit it.
+        assert (passed.coverage["complete"], passed.coverage["gaps_allowed"]) == (False, True)
         say(current, Action.UNDO, "mistake", space)
-        assert issue(current, by="审核员甲").state is PENDING
+        taken_back = issue(current, by="审核员甲")
+        assert taken_back.state is PENDING
+        assert taken_back.coverage["gaps_allowed"] is False
