@@ -119,9 +119,13 @@ def _order(bench: Workbench, campaign: str, spaces: Sequence[NominatedSpace]) ->
     """The order of the campaign's unfinished crawl, or of a new one."""
     with session(bench.engine) as current:
         row = current.exec(select(Campaign).where(Campaign.code == campaign)).one()
-        unfinished = _unfinished(current, row)
-        crawl_id = unfinished.id if unfinished else _new_crawl_id(current, campaign, bench.now())
         tasks = {space.code: SpaceTask(space=space.code, url=space.url) for space in spaces}
+        unfinished = _unfinished(current, row)
+        if unfinished is not None and set(tasks) <= _recorded_in(current, unfinished):
+            # It was killed between its last snapshot and its end: nothing of it is left to do.
+            unfinished.finished_at = bench.now()
+            unfinished = None
+        crawl_id = unfinished.id if unfinished else _new_crawl_id(current, campaign, bench.now())
         order = CrawlOrder(
             crawl_id=crawl_id,
             campaign=campaign,
@@ -162,6 +166,12 @@ def _unfinished(current: Session, campaign: Campaign) -> Crawl | None:
         .order_by(col(Crawl.started_at).desc())
     )
     return current.exec(statement).first()
+
+
+def _recorded_in(current: Session, crawl_row: Crawl) -> set[str]:
+    """The spaces of which a crawl's snapshots are recorded."""
+    statement = select(Space.code).join(Snapshot).where(Snapshot.crawl_id == crawl_row.id)
+    return set(current.exec(statement))
 
 
 def _new_crawl_id(current: Session, campaign: str, now: datetime) -> str:
