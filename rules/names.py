@@ -48,7 +48,13 @@ def misspelt(text: str, at: int, name: str, offset: int, length: int) -> tuple[i
     right = _best(rest, [text[end : end + n] for n in _lengths(len(rest), limit, room)], -1)
     if left is None or right is None or not 0 < left[0] + right[0] <= limit:
         return None
-    return at - left[1], end + right[1]
+    start, stop = at - left[1], end + right[1]
+    return (start, stop) if all(map(_is_han, text[start:stop])) else None
+
+
+def _is_han(character: str) -> bool:
+    """Whether a character is one of a name; a quotation mark in it is no slip (“三个代表”)."""
+    return "\u4e00" <= character <= "\u9fff"
 
 
 def _lengths(wanted: int, limit: int, room: int) -> Iterator[int]:

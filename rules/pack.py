@@ -16,6 +16,7 @@ from typing import Self, TypeGuard
 import yaml
 from pydantic import ValidationError, model_validator
 
+from rules.events import event_years
 from rules.families import families
 from rules.quantities import quantity_table
 from rules.record import Record
@@ -57,7 +58,7 @@ class RulePack(Record):
         """Over the rules' whole content; the order of files and comments do not matter."""
         rules = sorted(self.rules, key=lambda rule: rule.id)
         contents = [rule.model_dump(mode="json") for rule in rules]
-        return content_digest([ENGINE, quantity_table(), contents])
+        return content_digest([ENGINE, _tables(), contents])
 
     @model_validator(mode="after")
     def _ids_are_unique(self) -> Self:
@@ -92,6 +93,13 @@ def _data(name: str) -> Mapping[str, _Fields]:
     text = (resources.files(__package__) / name).read_text(encoding="utf-8")
     data: Mapping[str, _Fields] = yaml.safe_load(text)
     return data
+
+
+@cache
+def _tables() -> str:
+    """Over what validators look up: a verdict stands on these tables as on the rules."""
+    events = {event: [years.start, years.stop] for event, years in event_years().items()}
+    return content_digest([quantity_table(), events])
 
 
 @cache

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from types import MappingProxyType
 
+from rules.events import misdated
 from rules.quantities import implausible_quantity, wrong_conversion
 
 Validator = Callable[[str], bool]
@@ -25,6 +26,12 @@ _IDENTITY_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _IDENTITY_CHECKS = "10x98765432"  # GB 11643, by weighted sum modulo 11
 _EARLIEST_BIRTH = 1900
 _LATEST_BIRTH = 2099
+
+#: Numbers that belong to nobody: an operator's service centre, shown in every manual.
+_SAMPLE_NUMBERS = frozenset({"13800138000", "13900139000"})
+_SPELT_DIGITS = str.maketrans(
+    "零〇o一二三四五六七八九壹贰叁肆伍陆柒捌玖幺两", "00012345678912345678912"
+)
 
 #: Issuer prefixes: China UnionPay, Visa, Mastercard, and older domestic debit cards.
 _CARD_PREFIX = re.compile(r"(?:62|60|4|5[1-5]|9[0-9])")
@@ -61,9 +68,17 @@ def identity_number(value: str) -> bool:
 
 
 def mobile_phone(value: str) -> bool:
-    """A mainland mobile number of eleven digits, with or without 86 before it."""
+    """A mainland mobile number of eleven digits, with or without 86 before it; no sample number."""
     number = re.sub(r"^\+?86", "", _bare(value))
+    if number in _SAMPLE_NUMBERS:
+        return False
     return re.fullmatch(r"1[3-9]\d{9}", number, re.ASCII) is not None
+
+
+def spelt_mobile(value: str) -> bool:
+    """A mobile number written in Chinese digits or with something between single digits."""
+    plain = re.sub(r"[\s.*·\-—_]", "", value).translate(_SPELT_DIGITS)
+    return mobile_phone(plain) and re.fullmatch(r"\d{11}|\d{3}[ -]\d{4}[ -]\d{4}", value) is None
 
 
 def bank_card(value: str) -> bool:
@@ -132,6 +147,8 @@ VALIDATORS: Mapping[str, Validator] = MappingProxyType(
             impossible_time,
             implausible_quantity,
             wrong_conversion,
+            misdated,
+            spelt_mobile,
         )
     }
 )

@@ -10,6 +10,7 @@ from importlib import resources
 import yaml
 
 from rules import quantities
+from rules.events import event_years
 from rules.folding import fold
 
 #: The counts of a quantifier are digits, so that a name in braces is never one.
@@ -24,7 +25,7 @@ def word_lists() -> Mapping[str, tuple[str, ...]]:
         name: tuple(fold(str(word)).text for word in words)
         for name, words in yaml.safe_load(text).items()
     }
-    return {**lists, **quantities.word_lists()}
+    return {**lists, **quantities.word_lists(), "event": tuple(event_years())}
 
 
 def words_of(name: str) -> tuple[str, ...]:
