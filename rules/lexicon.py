@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import NamedTuple
 
 import ahocorasick_rs
 
@@ -33,8 +34,7 @@ class Entry:
     offset: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Occurrence:
+class Occurrence(NamedTuple):
     """An entry found in a folded text."""
 
     entry: Entry

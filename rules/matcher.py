@@ -115,7 +115,8 @@ class _Compiled:
 
     def standing(self, reading: _Reading, seen: _Seen) -> Iterator[_Standing]:
         """The candidates of one reading that stand."""
-        for candidate in {*seen.candidates, *self._pattern_candidates(reading, seen.anchors)}:
+        found = list(self._pattern_candidates(reading, seen.anchors))
+        for candidate in dict.fromkeys(seen.candidates + found):
             start, end = candidate.start, candidate.end
             if start == end or not reading.adds(start, end) or _inside_any(candidate, seen.allowed):
                 continue
@@ -126,7 +127,7 @@ class _Compiled:
 
     def _pattern_candidates(self, reading: _Reading, anchors: list[Span]) -> Iterator[_Candidate]:
         """Matches of the patterns, near the anchors where the rule has some."""
-        if not self.patterns:
+        if not self.patterns or reading.reach == ():
             return
         length = len(reading.text)
         windows = _windows(anchors, length, _ANCHOR_REACH) if self.rule.anchors else [(0, length)]
@@ -229,17 +230,19 @@ class Matcher:
         for index in self._everywhere:
             found[index] = _Seen()
         for occurrence in self._lexicon.scan(reading.text):
-            seen, span = found[occurrence.entry.rule], (occurrence.start, occurrence.end)
-            match occurrence.entry.use:
-                case Use.ALLOW:
-                    seen.allowed.append(span)
-                case Use.ANCHOR:
-                    seen.anchors.append(span)
-                case Use.PIECE:
-                    seen.candidates += _slip(occurrence, reading.text)
-                case Use.PHRASE if reading.adds(*span) and on_word_boundaries(reading.text, *span):
-                    matched = reading.text[slice(*span)]
-                    seen.candidates.append(_Candidate(*span, matched, matched))
+            entry, start, end = occurrence
+            use = entry.use
+            if use is Use.ANCHOR:
+                if reading.reach != ():
+                    found[entry.rule].anchors.append((start, end))
+            elif use is Use.ALLOW:
+                found[entry.rule].allowed.append((start, end))
+            elif use is Use.PIECE:
+                if slips := list(_slip(occurrence, reading.text)):
+                    found[entry.rule].candidates += slips
+            elif reading.adds(start, end) and on_word_boundaries(reading.text, start, end):
+                matched = reading.text[start:end]
+                found[entry.rule].candidates.append(_Candidate(start, end, matched, matched))
         return found
 
 

@@ -41,6 +41,8 @@ def misspelt(text: str, at: int, name: str, offset: int, length: int) -> tuple[i
         offset: Where the piece stands in the name.
         length: How long the piece is.
     """
+    if text.startswith(name, at - offset):
+        return None
     limit = _slips(name)
     left = _best(name[:offset], [text[max(0, at - n) : at] for n in _lengths(offset, limit, at)], 0)
     end, rest = at + length, name[offset + length :]

@@ -18,6 +18,9 @@ from pydantic import Field, model_validator
 from rules.folding import fold
 from rules.record import Record
 
+#: How a single unit is written before what it makes: 1千米=1000米.
+_ONE = ("1", "1 ", "一", "10", "100", "1000", "一个")
+
 #: How far a quantity may miss its range before it counts: figures are rounded.
 _TOLERANCE = 1e-3
 
@@ -88,6 +91,7 @@ def word_lists() -> Mapping[str, tuple[str, ...]]:
         "measured": _words(table.things),
         "single": _words(table.single),
         "unit": tuple(dict.fromkeys(units)),
+        "one-unit": tuple(dict.fromkeys(one + unit for unit in units for one in _ONE)),
     }
 
 
