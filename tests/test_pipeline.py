@@ -128,7 +128,7 @@ def assert_whole(installation: Installation, *spaces: str) -> None:
     kept = {str(path.relative_to(store)) for path in store.rglob("*") if path.is_file()}
     assert kept == {wacz for _, wacz in rows}
     assert not [str(flaw) for path in installation.stored() for flaw in flaws(path)]
-    assert not list(installation.home.glob("crawls/*/work/*"))
+    assert not [left for work in installation.home.glob("crawls/*/work") for left in work.iterdir()]
     assert not list(installation.home.rglob("*.part"))
     assert installation.rows("SELECT count(*) FROM crawl WHERE finished_at IS NULL") == [(0,)]
 
