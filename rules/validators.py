@@ -127,9 +127,9 @@ def impossible_date(value: str) -> bool:
 def impossible_time(value: str) -> bool:
     """A time of day that no clock shows; 24:00 is the end of a day."""
     numbers = [int(number) for number in re.findall(r"\d+", value)]
-    if len(numbers) < 2:
+    if not numbers:
         return False
-    hour, minute = numbers[:2]
+    hour, minute = [*numbers, 0][:2]
     return hour > 24 or minute > 59 or (hour == 24 and minute > 0)
 
 
