@@ -22,7 +22,7 @@ from crawler.guard import Guard
 #: A page that cannot be emptied within this time hangs, and is closed.
 EMPTYING_MILLISECONDS = 2000
 #: Emptied pages kept for each page that may be at work; each holds some 40 MB.
-MOST_IDLE = 0.25
+MOST_IDLE = 0.5
 
 
 class EvidenceHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]
