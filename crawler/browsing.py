@@ -70,7 +70,6 @@ class BrowserClient:
         self._page_seconds = page_seconds
         self._slots = slots
         self._pages: set[Page] = set()
-        self._traffic: dict[Page, Traffic] = {}
         self.version = ""
 
     async def get(self, url: str, attempt: int) -> Browsed:
@@ -100,15 +99,6 @@ class BrowserClient:
                 # The browser has gone already, and its contexts with it.
                 continue
         self._pages.clear()
-        self._traffic.clear()
-
-    def _traffic_of(self, page: Page) -> Traffic:
-        """What is told of a page's requests, from now on."""
-        traffic = self._traffic.get(page)
-        if traffic is None:
-            traffic = self._traffic[page] = Traffic(page)
-        traffic.restart()
-        return traffic
 
     def _request(self, url: str, attempt: int, sightings: list[_Sighting]) -> Request:
         async def prepare(page: Page, request: Request) -> None:
@@ -116,7 +106,7 @@ class BrowserClient:
             self._pages.add(page)
             browser = page.context.browser
             self.version = browser.version if browser else ""
-            request.meta["traffic"] = self._traffic_of(page)
+            request.meta["traffic"] = Traffic(page)
 
         async def read(page: Page) -> None:
             # A hook that failed is only logged upstream: without it there is no evidence.

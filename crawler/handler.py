@@ -6,7 +6,6 @@ Nothing here may be bypassed: every request, browser or plain, leaves through th
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from contextlib import suppress
 
 from playwright.async_api import Error as PlaywrightError
@@ -19,61 +18,25 @@ from scrapy_playwright.handler import ScrapyPlaywrightDownloadHandler
 
 from crawler.guard import Guard
 
-#: A page that cannot be emptied within this time hangs, and is closed.
-EMPTYING_MILLISECONDS = 2000
-#: Emptied pages kept for each page that may be at work; each holds some 40 MB.
-MOST_IDLE = 0.5
-
 
 class EvidenceHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]
-    """scrapy-playwright with pages used again, one time-out over a whole page, and no routes.
+    """scrapy-playwright without a route on every request, and with one time-out over a whole page.
 
-    A new page is a new process of the browser: a third of all that a page costs. So a visit goes on
-    in the pages it has, as a visitor goes on in a tab, emptied in between; one that failed is closed.
     Upstream routes each request of a page through Python to set its headers, which we leave as the
-    browser has them. Only navigation has a limit of its own upstream; a page that blocks a later
-    evaluation would otherwise hold its place for ever.
+    browser has them: that costs a third of a page's CPU time and switches the browser's cache off.
+    Only navigation has a limit of its own upstream; a page that blocks a later evaluation would
+    otherwise hold its place for ever.
     """
 
-    def __init__(self, crawler: Crawler) -> None:
-        """Handle the requests of a crawl."""
-        super().__init__(crawler)
-        #: Emptied pages with their contexts' names, the longest unused first.
-        self._idle: deque[tuple[str, Page]] = deque()
-
     async def _download_request_with_retry(self, request: Request, spider: Spider) -> Response:
-        name = request.meta["playwright_context"]
-        page = self._take_idle(name)
-        if page is None:
-            page = await self._create_page(request=request, spider=spider)
+        page: Page = await self._create_page(request=request, spider=spider)
         try:
             await request.meta["playwright_page_init_callback"](page, request)
             async with asyncio.timeout(request.meta.get("page_seconds")):
-                response = await self._download_request_with_page(request, page, spider)
-        except BaseException:
-            await _close(page)
-            raise
-        await self._put_aside(name, page)
-        return response
-
-    def _take_idle(self, name: str) -> Page | None:
-        for entry in reversed(self._idle):
-            if entry[0] == name and not entry[1].is_closed():
-                self._idle.remove(entry)
-                return entry[1]
-        return None
-
-    async def _put_aside(self, name: str, page: Page) -> None:
-        """Empty a page, so that its scripts end, and keep it; its context may close it any time."""
-        try:
-            await page.goto("about:blank", timeout=EMPTYING_MILLISECONDS)
-        except PlaywrightError:
-            await _close(page)
-            return
-        self._idle.append((name, page))
-        # A visit that waits for its next attempt must not hold processes.
-        while len(self._idle) > MOST_IDLE * self.config.max_pages_per_context:
-            await _close(self._idle.popleft()[1])
+                return await self._download_request_with_page(request, page, spider)
+        finally:
+            with suppress(PlaywrightError):
+                await page.close()
 
     async def _download_request_with_page(
         self, request: Request, page: Page, spider: Spider
@@ -84,11 +47,6 @@ class EvidenceHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]
         if download and download.exception:
             raise download.exception
         return HtmlResponse(page.url, body=dom, encoding="utf-8", request=request)
-
-
-async def _close(page: Page) -> None:
-    with suppress(PlaywrightError):
-        await page.close()
 
 
 class GuardMiddleware:

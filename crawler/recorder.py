@@ -42,8 +42,7 @@ class Recorder:
         self.not_captured: list[NotCaptured] = []
 
     def attach(self, page: Page) -> None:
-        """Listen to the page's context, once; the page may have been used and read before."""
-        self._read.discard(page)
+        """Listen to the page's context, once."""
         if page.context in self._contexts:
             return
         self._contexts.add(page.context)

@@ -34,9 +34,6 @@ from rules.profile import load_profile
 
 log = logging.getLogger(__name__)
 
-#: Pages at work for each visit at work: fewer visits at once use more of their own pages again.
-PAGES_A_VISIT = 2
-
 
 @dataclass(frozen=True, slots=True)
 class FinishedVisit:
@@ -89,7 +86,7 @@ class SpaceSpider(Spider):
             download=self._download,
             profile=load_profile(self.order.profile),
             page_slots=asyncio.Semaphore(self.order.limits.concurrency),
-            visit_slots=asyncio.Semaphore(max(1, self.order.limits.concurrency // PAGES_A_VISIT)),
+            visit_slots=asyncio.Semaphore(self.order.limits.concurrency),
             user_agent=self.identity,
             tell=self.tell,
         )
