@@ -19,7 +19,7 @@ from rules.folding import fold
 from rules.record import Record
 
 #: How a single unit is written before what it makes: 1千米=1000米.
-_ONE = ("1", "1 ", "一", "10", "100", "1000", "一个")
+_ONE = ("1", "1 ", "一", "100", "1000")
 
 #: How far a quantity may miss its range before it counts: figures are rounded.
 _TOLERANCE = 1e-3
