@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.folding import Folded, fold
+from rules.folding import Folded, dense_skips, fold
 
 #: Ordinary text mixed with everything folding treats specially.
 TRICKY = st.text(
@@ -88,6 +88,31 @@ def test_the_looser_fold_skips_what_was_put_between(text: str, loose: str) -> No
 )
 def test_the_looser_fold_leaves_ordinary_writing(text: str) -> None:
     assert fold(text).loosened() is None
+
+
+@pytest.mark.parametrize(
+    "text", ["气温为-30度", "为 -3", "浓度5%的盐水", "在3/4处", "第1.5节", "和+2相加"]
+)
+def test_the_looser_fold_leaves_what_belongs_to_a_number(text: str) -> None:
+    loosened = fold(text).loosened()
+    assert loosened is None or loosened.text == text.replace("为 -", "为-")
+
+
+@pytest.mark.parametrize(
+    ("text", "looks"),
+    [
+        ("加*微信", True),
+        ("加 微 信", True),
+        ("姓名 电话 住址", False),  # words of two, as in a table
+        ("第一课 春天", False),
+        ("保🌟证", True),
+    ],
+)
+def test_a_skip_looks_like_an_evasion(text: str, looks: bool) -> None:
+    folded = fold(text)
+    loosened = folded.loosened()
+    assert loosened is not None
+    assert bool(dense_skips(folded, loosened)) is looks
 
 
 def test_a_loose_span_leads_back_through_both_folds() -> None:

@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rules.events import misdated
+from rules.quantities import implausible_quantity, parse_number, wrong_conversion
 from rules.validators import (
     VALIDATORS,
     bank_card,
@@ -15,6 +17,7 @@ from rules.validators import (
     malformed_map_approval,
     mobile_phone,
     qq_number,
+    spelt_mobile,
     wechat_id,
 )
 
@@ -54,6 +57,7 @@ def test_one_changed_character_breaks_an_identity_number(character: str, at: int
         ("12859712345", False),
         ("1385971234", False),
         ("138597123456", False),
+        ("13800138000", False),  # an operator's number, in every manual
     ],
 )
 def test_mobile_phone(value: str, stands: bool) -> None:
@@ -143,6 +147,101 @@ def test_impossible_date(value: str, impossible: bool) -> None:
 )
 def test_impossible_time(value: str, impossible: bool) -> None:
     assert impossible_time(value) is impossible
+
+
+@pytest.mark.parametrize(
+    ("value", "implausible"),
+    [
+        ("人体正常体温在73°c", True),
+        ("人体正常体温在37°c", False),
+        ("一个鸡蛋重50千克", True),
+        ("一个鸡蛋重50克", False),
+        ("一个鸡蛋重50升", False),  # no unit that an egg is weighed in
+        ("标准大气压下水的沸点是1000°c", True),
+        ("水的沸点是98°c", False),
+        ("珠穆朗玛峰海拔8848.86千米", True),
+        ("我国陆地面积约960万平方千米", False),
+        ("我国陆地面积约960平方千米", True),
+        ("我国有五十五个民族", False),
+        ("我国有57个民族", True),
+        ("人步行的速度约为每小时500千米", True),
+        ("人步行的速度约为每小时5千米", False),
+        ("100°c时结冰", True),
+        ("0°c时结冰", False),
+        ("长江上有3千米的大桥", False),  # not said of its length
+        ("桌上有3千克", False),
+        ("", False),
+    ],
+)
+def test_implausible_quantity(value: str, implausible: bool) -> None:
+    assert implausible_quantity(value) is implausible
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("73", 73),
+        ("3.5", 3.5),
+        ("960万", 9_600_000),
+        ("14亿", 1_400_000_000),
+        ("三百六十五", 365),
+        ("十二", 12),
+        ("两千", 2000),
+        ("一万零五", 10_005),
+        ("零下30", -30),
+        ("-5", -5),
+        ("半", None),
+    ],
+)
+def test_a_number_is_read_as_written(text: str, number: float | None) -> None:
+    assert parse_number(text) == number
+
+
+@pytest.mark.parametrize(
+    ("value", "wrong"),
+    [
+        ("1千米=100米", True),
+        ("1千米=1000米", False),
+        ("1小时=100分", True),
+        ("1小时=60分", False),
+        ("1元=100分", False),  # 分 of money, not of time
+        ("一公斤等于3斤", True),
+        ("1千克=3米", False),  # of two measures: not a conversion
+        ("1米是多少厘米", False),
+    ],
+)
+def test_wrong_conversion(value: str, wrong: bool) -> None:
+    assert wrong_conversion(value) is wrong
+
+
+@pytest.mark.parametrize(
+    ("value", "wrong"),
+    [
+        ("中华人民共和国成立于1948年", True),
+        ("中华人民共和国成立于1949年", False),
+        ("1941年,第一次鸦片战争", True),
+        ("第一次鸦片战争爆发于1840年", False),
+        ("第一次鸦片战争结束于1842年", False),
+        ("某事发生于1948年", False),
+    ],
+)
+def test_misdated(value: str, wrong: bool) -> None:
+    assert misdated(value) is wrong
+
+
+@pytest.mark.parametrize(
+    ("value", "spelt"),
+    [
+        ("一三八五九七一二三四五", True),
+        ("1-3-8-5-9-7-1-2-3-4-5", True),
+        ("幺三八五九七一二三四五", True),
+        ("13859712345", False),  # plain digits are another rule's
+        ("138-5971-2345", False),
+        ("一二三四五六七八九零一", False),
+    ],
+)
+def test_spelt_mobile(value: str, spelt: bool) -> None:
+    assert spelt_mobile(value) is spelt
 
 
 @given(st.sampled_from(sorted(VALIDATORS)), st.text(max_size=40))
