@@ -23,15 +23,17 @@ _HAN = "\u3400-\u9fff"
 #: What may stand beside a Han character and be skipped: blanks on one line, symbols, ASCII
 #: punctuation that ends no clause, emoji. Chinese punctuation separates clauses and stays.
 _PLAIN_GAP = r" \t\u00b7\u2022*_|\\~#@$`'\u2190-\u21ff\u2460-\u27bf\U0001f300-\U0001faff"
-_GAP = rf"(?:[{_PLAIN_GAP}.\-/^+=&%]{{1,3}})"
-#: Beside a number a sign, a point or a percent sign says what the number is.
-_NUMBER_GAP = rf"(?:[{_PLAIN_GAP}]{{1,3}})"
-#: A gap, or a run of three or more of one character; two are ordinary Chinese (妈妈, 天天).
-_LOOSE = re.compile(
-    rf"(?<=[{_HAN}]){_GAP}(?=[{_HAN}a-z])|(?<=[a-z]){_GAP}(?=[{_HAN}])"
-    rf"|(?<=[{_HAN}]){_NUMBER_GAP}(?=[0-9])|(?<=[0-9]){_NUMBER_GAP}(?=[{_HAN}])"
-    rf"|(?P<repeated>[{_HAN}])(?P=repeated){{2,}}"
+_ANY_GAP = _PLAIN_GAP + r".\-/^+=&%"
+#: A gap. Beside a number a sign, a point or a percent sign says what the number is, and stays.
+#: Each pattern begins with what it skips, not with what stands before: the search is faster so.
+_GAP = re.compile(
+    rf"[{_ANY_GAP}](?:(?<=[{_HAN}].)[{_ANY_GAP}]{{0,2}}(?=[{_HAN}a-z])"
+    rf"|(?<=[a-z].)[{_ANY_GAP}]{{0,2}}(?=[{_HAN}])"
+    rf"|(?<=[{_HAN}][{_PLAIN_GAP}])[{_PLAIN_GAP}]{{0,2}}(?=[0-9])"
+    rf"|(?<=[0-9][{_PLAIN_GAP}])[{_PLAIN_GAP}]{{0,2}}(?=[{_HAN}]))"
 )
+#: A run of three or more of one character; two are ordinary Chinese (妈妈, 天天).
+_REPEATED = re.compile(rf"([{_HAN}])\1{{2,}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +95,11 @@ class Folded:
 
     def loosened(self) -> Folded | None:
         """The looser fold, mapping back to *this* folded text; None when it changes nothing."""
-        gaps = [_skipped(match) for match in _LOOSE.finditer(self.text)]
+        gaps = [match.span() for match in _GAP.finditer(self.text)]
+        gaps += [(match.start() + 1, match.end()) for match in _REPEATED.finditer(self.text)]
         if not gaps:
             return None
+        gaps.sort()
         kept, last = [], 0
         for start, end in gaps:
             kept.append(self.text[last:start])
@@ -127,11 +131,6 @@ def dense_skips(folded: Folded, loosened: Folded) -> list[int]:
 def _blank(text: str, offsets: OffsetMap, index: int) -> bool:
     start = offsets.source[index]
     return text[start : start + offsets.taken[index]].isspace()
-
-
-def _skipped(match: re.Match[str]) -> tuple[int, int]:
-    """What a loose match leaves out: a gap whole, a run but for its first character."""
-    return match.start() + (match["repeated"] is not None), match.end()
 
 
 def _length_changes(text: str) -> list[tuple[int, int, int]]:
