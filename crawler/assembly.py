@@ -109,14 +109,23 @@ def record_attempt(archive: Archive, page: VisitedPage, at: datetime) -> None:
         "requests": browsed.requests if browsed else 0,
     }
     archive.json(f"urn:pageinfo:{url}", info, at)
-    if browsed is None or browsed.reading is None:
-        return
+    if browsed is not None:
+        record_page(archive, url, browsed, at)
+        # In the file now; a visit of many pages must not hold them all.
+        browsed.dom = ""
+        if browsed.reading is not None:
+            browsed.reading.screenshot = None
+
+
+def record_page(archive: Archive, url: str, browsed: Browsed, at: datetime) -> None:
+    """Write what was read of a page: screenshot, text blocks with boxes, DOM."""
     reading = browsed.reading
+    if reading is None:
+        return
     archive.json(f"urn:text:{url}", [b.model_dump(mode="json") for b in reading.blocks], at)
     archive.resource(f"urn:dom:{url}", browsed.dom.encode(), "text/html; charset=utf-8", at)
     if reading.screenshot:
         archive.resource(f"urn:fullPage:{url}", reading.screenshot, "image/jpeg", at)
-        reading.screenshot = None
 
 
 def assemble(

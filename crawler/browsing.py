@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 from playwright.async_api import Error as PlaywrightError
@@ -17,10 +18,14 @@ from crawler.guard import Guard, denial_of
 from crawler.plain import Download, first_line
 from crawler.reading import PageReading, Traffic, read_page
 from crawler.recorder import Recorder
+from crawler.tabs import CLOSE_SECONDS, close_page
+from crawler.turns import Turns
 from models.vocabulary import Outcome
 from rules.profile import Profile
 
 VIEWPORT = {"width": 1280, "height": 900}
+#: Scrapy's name for the queue of pages.
+BROWSER_SLOT = "browser"
 LOCALE, TIMEZONE = "zh-CN", "Asia/Shanghai"
 
 
@@ -43,6 +48,7 @@ class _Sighting:
     headers: dict[str, str]
     final_url: str
     requests: int
+    dom: str
 
 
 class BrowserClient:
@@ -58,9 +64,9 @@ class BrowserClient:
         *,
         user_agent: str,
         page_seconds: float,
-        slots: asyncio.Semaphore,
+        turns: Turns,
     ) -> None:
-        """Use Scrapy's ``download``; at most ``slots`` pages are open at once over all visits."""
+        """Use Scrapy's ``download``; ``turns`` says how many pages are open at once over all visits."""
         self._download = download
         self._guard = guard
         self._job = job
@@ -68,18 +74,18 @@ class BrowserClient:
         self._recorder = recorder
         self._user_agent = user_agent
         self._page_seconds = page_seconds
-        self._slots = slots
-        self._pages: set[Page] = set()
+        self._turns = turns
+        self._traffic: dict[Page, Traffic] = {}
         self.version = ""
 
     async def get(self, url: str, attempt: int) -> Browsed:
         """Read a page in the attempt's own context; never raises for a bad page."""
         sightings: list[_Sighting] = []
         request = self._request(url, attempt, sightings)
-        async with self._slots:
+        async with self._turns.turn(self._job):
             started = time.time()
             try:
-                response = await self._download(request)
+                await self._download(request)
             except Exception as error:  # noqa: BLE001  (named by the table, the rest is a crash)
                 return Browsed(self._failed(url, error, started))
         if not sightings:
@@ -87,26 +93,32 @@ class BrowserClient:
             return Browsed(Observation(url, failure=Outcome.CRASH, detail=detail))
         sighting = sightings[-1]
         return Browsed(
-            self._observation(url, sighting), sighting.reading, response.text, sighting.requests
+            self._observation(url, sighting), sighting.reading, sighting.dom, sighting.requests
         )
 
     async def close(self) -> None:
         """Close the visit's contexts."""
-        for context in {page.context for page in self._pages}:
-            try:
-                await context.close()
-            except PlaywrightError:
-                # The browser has gone already, and its contexts with it.
-                continue
-        self._pages.clear()
+        for context in {page.context for page in self._traffic}:
+            # A browser that has gone took its contexts with it; one that hangs ends with the crawl.
+            with suppress(PlaywrightError, TimeoutError):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await context.close()
+        self._traffic.clear()
+
+    def _traffic_of(self, page: Page) -> Traffic:
+        """What is told of a tab's requests from now on."""
+        traffic = self._traffic.get(page)
+        if traffic is None:
+            traffic = self._traffic[page] = Traffic(page)
+        traffic.restart()
+        return traffic
 
     def _request(self, url: str, attempt: int, sightings: list[_Sighting]) -> Request:
         async def prepare(page: Page, request: Request) -> None:
             self._recorder.attach(page)
-            self._pages.add(page)
             browser = page.context.browser
             self.version = browser.version if browser else ""
-            request.meta["traffic"] = Traffic(page)
+            request.meta["traffic"] = self._traffic_of(page)
 
         async def read(page: Page) -> None:
             # A hook that failed is only logged upstream: without it there is no evidence.
@@ -122,6 +134,8 @@ class BrowserClient:
                 "handle_httpstatus_all": True,
                 "dont_redirect": True,
                 "page_seconds": self._page_seconds,
+                # Turns limit the pages open at once; a page must not hold back plain fetches.
+                "download_slot": BROWSER_SLOT,
                 "playwright": True,
                 "playwright_context": f"{self._job}#{attempt}",
                 "playwright_context_kwargs": {
@@ -130,7 +144,8 @@ class BrowserClient:
                     "timezone_id": TIMEZONE,
                     "user_agent": self._user_agent,
                     "service_workers": "block",
-                    "accept_downloads": True,
+                    # What comes as a download is fetched plainly, with a cap on its size.
+                    "accept_downloads": False,
                     "proxy": {
                         "server": self._guard.address,
                         "username": username,
@@ -145,6 +160,7 @@ class BrowserClient:
 
     async def _read(self, page: Page, traffic: Traffic) -> _Sighting:
         reading = await read_page(page, self._expected(page), traffic)
+        dom = await page.content()
         await self._recorder.settle(page)
         response = self._recorder.main_response(page)
         sighting = _Sighting(
@@ -153,9 +169,10 @@ class BrowserClient:
             headers=dict(response.headers) if response else {},
             final_url=page.url,
             requests=self._recorder.finish(page),
+            dom=dom,
         )
-        for popup in [other for other in page.context.pages if other not in self._pages]:
-            await popup.close()
+        for popup in [other for other in page.context.pages if other not in self._traffic]:
+            await close_page(popup)
         return sighting
 
     def _expected(self, page: Page) -> Profile:

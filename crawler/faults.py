@@ -29,6 +29,8 @@ NET_ERRORS: tuple[tuple[str, Outcome], ...] = (
     ("ERR_TUNNEL_CONNECTION_FAILED", Outcome.CONNECT),
     ("ERR_PROXY", Outcome.CRASH),
     ("ERR_ABORTED", Outcome.NO_RESPONSE),
+    # A file in the place of a page.
+    ("Download is starting", Outcome.NO_RESPONSE),
     # The browser refuses ports of other protocols by itself, as our guard would.
     ("ERR_UNSAFE_PORT", Outcome.GUARD_DENIED),
 )

@@ -6,10 +6,10 @@ Nothing here may be bypassed: every request, browser or plain, leaves through th
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Page
+from playwright.async_api import TimeoutError as PlaywrightTimeout
 from scrapy import Request, Spider
 from scrapy.crawler import Crawler
 from scrapy.exceptions import IgnoreRequest, NotConfigured
@@ -17,36 +17,63 @@ from scrapy.http import HtmlResponse, Response
 from scrapy_playwright.handler import ScrapyPlaywrightDownloadHandler
 
 from crawler.guard import Guard
+from crawler.tabs import Tabs, close_page
 
 
 class EvidenceHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]
-    """scrapy-playwright without a route on every request, and with one time-out over a whole page.
+    """scrapy-playwright with tabs gone on with, one time-out over a whole page, and no routes.
 
+    A new page is a new process of the browser: a third of all that a page costs. So a visit goes on
+    in the tabs it has, as a visitor does; a tab in which something failed is closed, and what failed
+    in a tab that had been used is tried again in a new one before anything is said of the page.
     Upstream routes each request of a page through Python to set its headers, which we leave as the
-    browser has them: that costs a third of a page's CPU time and switches the browser's cache off.
-    Only navigation has a limit of its own upstream; a page that blocks a later evaluation would
-    otherwise hold its place for ever.
+    browser has them. Only navigation has a limit of its own upstream; a page that blocks a later
+    evaluation would otherwise hold its place for ever.
     """
 
+    def __init__(self, crawler: Crawler) -> None:
+        """Handle the requests of a crawl."""
+        super().__init__(crawler)
+        self._tabs = Tabs()
+
     async def _download_request_with_retry(self, request: Request, spider: Spider) -> Response:
+        used = self._tabs.take(request.meta["playwright_context"])
+        if used is not None:
+            try:
+                return await self._download_in(used, request, spider)
+            except PlaywrightError as error:
+                if not _is_the_tabs(error):
+                    raise
         page: Page = await self._create_page(request=request, spider=spider)
+        # Counted for statistics that nobody reads; each call costs more than the count is worth.
+        page.remove_listener("request", self._increment_request_stats)
+        page.remove_listener("response", self._increment_response_stats)
+        return await self._download_in(page, request, spider)
+
+    async def _download_in(self, page: Page, request: Request, spider: Spider) -> Response:
         try:
             await request.meta["playwright_page_init_callback"](page, request)
             async with asyncio.timeout(request.meta.get("page_seconds")):
-                return await self._download_request_with_page(request, page, spider)
-        finally:
-            with suppress(PlaywrightError):
-                await page.close()
+                response = await self._download_request_with_page(request, page, spider)
+        except BaseException:
+            await close_page(page)
+            raise
+        self._tabs.keep(request.meta["playwright_context"], page)
+        return response
 
     async def _download_request_with_page(
         self, request: Request, page: Page, spider: Spider
     ) -> Response:
-        _, download = await self._get_response_and_download(request, page, spider)
+        await page.goto(request.url)
         await self._apply_page_methods(page, request, spider)
-        dom = await page.content()
-        if download and download.exception:
-            raise download.exception
-        return HtmlResponse(page.url, body=dom, encoding="utf-8", request=request)
+        return HtmlResponse(page.url, body=b"", request=request)
+
+
+def _is_the_tabs(error: PlaywrightError) -> bool:
+    """Whether what the tab showed before may be the cause: it moved on by itself, or broke."""
+    if isinstance(error, PlaywrightTimeout):
+        return False
+    return "net::" not in error.message or "net::ERR_ABORTED" in error.message
 
 
 class GuardMiddleware:

@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from typing import Any
 from scrapy.crawler import AsyncCrawlerProcess
 
 from crawler.browser import Browser, BrowserError, find_browser, launch_options
+from crawler.browsing import BROWSER_SLOT
 from crawler.signing import SigningKeyError, load_signer
 from crawler.spider import SpaceSpider
 from crawler.store import SnapshotStore, StoreError
@@ -30,6 +32,9 @@ USER_AGENT = (
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
     "Chrome/140.0.0.0 Safari/537.36 spaceaudit/{version}{contact}"
 )
+
+#: Until a process whose work is done, but whose browser does not close, is ended, in seconds.
+CLOSING_SECONDS = 30.0
 
 
 def settings(order: CrawlOrder, browser: Browser, user_agent: str) -> dict[str, Any]:
@@ -51,10 +56,12 @@ def settings(order: CrawlOrder, browser: Browser, user_agent: str) -> dict[str, 
         "USER_AGENT": user_agent,
         "PLAYWRIGHT_PROCESS_REQUEST_HEADERS": None,
         "PLAYWRIGHT_LAUNCH_OPTIONS": dict(launch_options(browser)),
-        "PLAYWRIGHT_MAX_PAGES_PER_CONTEXT": limits.concurrency,
+        # Turns are the limit; this one must not hold a page back while a tab is about to be closed.
+        "PLAYWRIGHT_MAX_PAGES_PER_CONTEXT": 16 * limits.concurrency,
         "PLAYWRIGHT_DEFAULT_NAVIGATION_TIMEOUT": limits.page_seconds * 1000,
         "CONCURRENT_REQUESTS": 2 * limits.concurrency,
         "CONCURRENT_REQUESTS_PER_DOMAIN": limits.site_concurrency,
+        "DOWNLOAD_SLOTS": {BROWSER_SLOT: {"concurrency": 2 * limits.concurrency, "delay": 0}},
         "DOWNLOAD_TIMEOUT": limits.fetch_seconds,
         "DOWNLOAD_MAXSIZE": limits.max_file_bytes,
         "DOWNLOAD_WARNSIZE": 0,
@@ -92,11 +99,23 @@ def crawl(order: CrawlOrder) -> int:
             failed.append(details["space"])
         tell(event, details)
 
+    def over() -> None:
+        _end_in_any_case(lambda: 1 if failed else 0)
+
+    # Told to log everything, it asks the browser once more for the headers of every answer.
+    logging.getLogger("scrapy-playwright").setLevel(logging.INFO)
     process = AsyncCrawlerProcess(settings(order, browser, user_agent))
-    process.crawl(SpaceSpider, order=order, user_agent=user_agent, tell=tell_and_count)
+    process.crawl(SpaceSpider, order=order, user_agent=user_agent, tell=tell_and_count, over=over)
     process.start()
     logging.getLogger(__name__).info("visits failed: %s", failed)
     return 1 if failed else 0
+
+
+def _end_in_any_case(code: Callable[[], int]) -> None:
+    """All snapshots are in the store: a browser that does not close must not hold up the command."""
+    timer = threading.Timer(CLOSING_SECONDS, lambda: os._exit(code()))
+    timer.daemon = True
+    timer.start()
 
 
 def _end_with_parent() -> None:

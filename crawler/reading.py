@@ -15,7 +15,7 @@ from importlib import resources
 from typing import Any
 
 from playwright.async_api import Error as PlaywrightError
-from playwright.async_api import Frame, Page, Response
+from playwright.async_api import Frame, Page, Request, Response
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from crawler.guard_denial import denial_of
@@ -132,25 +132,37 @@ class Traffic:
 
     def __init__(self, page: Page) -> None:
         """Listen to a page from now on."""
-        self._open = 0
-        self._asked = 0
+        self._open: set[Request] = set()
         self._none_open = asyncio.Event()
-        self._none_open.set()
         self.denied: set[Frame] = set()
-        self._changed = asyncio.get_running_loop().time()
-        page.on("request", lambda _: self._count(1))
-        page.on("requestfinished", lambda _: self._count(-1))
-        page.on("requestfailed", lambda _: self._count(-1))
+        self.restart()
+        page.on("request", self._begin)
+        page.on("requestfinished", self._end)
+        page.on("requestfailed", self._end)
         page.on("response", self._note_denial)
 
-    def _count(self, step: int) -> None:
-        self._open = max(0, self._open + step)
-        self._asked += max(0, step)
-        if self._open:
-            self._none_open.clear()
-        else:
-            self._none_open.set()
+    def restart(self) -> None:
+        """Count anew: another address is about to be opened in the page."""
+        self._open.clear()
+        self._none_open.set()
+        self._asked = 0
+        self.denied.clear()
+        self._note_change()
+
+    def _note_change(self) -> None:
         self._changed = asyncio.get_running_loop().time()
+
+    def _begin(self, request: Request) -> None:
+        self._open.add(request)
+        self._asked += 1
+        self._none_open.clear()
+        self._note_change()
+
+    def _end(self, request: Request) -> None:
+        self._open.discard(request)
+        if not self._open:
+            self._none_open.set()
+        self._note_change()
 
     def _note_denial(self, response: Response) -> None:
         request = response.request
@@ -161,7 +173,7 @@ class Traffic:
     @property
     def busy(self) -> bool:
         """Whether something is in flight right now."""
-        return self._open > 0
+        return bool(self._open)
 
     @property
     def asked(self) -> int:
@@ -181,7 +193,7 @@ class Traffic:
         while (left := end - loop.time()) > 0:
             await self.idle(left)
             since = loop.time() - self._changed
-            if self._open == 0 and since >= QUIET_SECONDS:
+            if not self._open and since >= QUIET_SECONDS:
                 return
             await asyncio.sleep(max(0.01, min(left, QUIET_SECONDS - since)))
 

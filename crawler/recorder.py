@@ -36,16 +36,21 @@ class Recorder:
         self._tasks: dict[asyncio.Task[None], Page | None] = {}
         self._main: dict[Page, Response] = {}
         self._requests: dict[Page, int] = {}
+        #: What a page has asked for since it was last navigated.
+        self._asked: dict[Page, set[Request]] = {}
         self._read: WeakSet[Page] = WeakSet()
         #: The entity tags of the answers whose bytes have been recorded, by method and address.
         self._tags: dict[tuple[str, str], str] = {}
         self.not_captured: list[NotCaptured] = []
 
     def attach(self, page: Page) -> None:
-        """Listen to the page's context, once."""
+        """Listen to a page that is about to be navigated; it may have been used and read before."""
+        self._read.discard(page)
+        self._asked[page] = set()
         if page.context in self._contexts:
             return
         self._contexts.add(page.context)
+        page.context.on("request", self._on_request)
         page.context.on("response", self._on_response)
         page.context.on("requestfailed", self._on_failed)
 
@@ -63,10 +68,19 @@ class Recorder:
         """The page has been read: forget it; returns how many answers it had asked for."""
         self._read.add(page)
         self._main.pop(page, None)
+        self._asked.pop(page, None)
         return self._requests.pop(page, 0)
+
+    def _on_request(self, request: Request) -> None:
+        page = _page_of(request)
+        if page in self._asked:
+            self._asked[page].add(request)
 
     def _on_response(self, response: Response) -> None:
         page = _page_of(response.request)
+        if page in self._read:
+            # What a page still does once it has been read was not part of what was read.
+            return
         if page is not None:
             self._requests[page] = self._requests.get(page, 0) + 1
             request = response.request
@@ -84,10 +98,13 @@ class Recorder:
 
     def _on_failed(self, request: Request) -> None:
         page = _page_of(request)
-        if page in self._read:
-            # What the closing of a page cuts off was not part of what was read.
+        if self._is_over(request, page):
             return
         self._miss(request.url, page, request.failure or "failed")
+
+    def _is_over(self, request: Request, page: Page | None) -> bool:
+        """Cut off by the closing of a page, or by its going on: not part of what was read."""
+        return page in self._read or (page in self._asked and request not in self._asked[page])
 
     def _miss(self, url: str, page: Page | None, reason: str) -> None:
         found_on = page.url if page is not None else None
@@ -111,7 +128,8 @@ class Recorder:
                 at=datetime.now(UTC),
             )
         except PlaywrightError as error:
-            self._miss(response.url, page, error.message.splitlines()[0])
+            if not self._is_over(response.request, page):
+                self._miss(response.url, page, error.message.splitlines()[0])
             return
         self._archive.write(exchange)
         tag = _strong_tag(response)

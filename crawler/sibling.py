@@ -6,11 +6,16 @@ tells missing spaces by itself; one that shows a page shows what its *missing* l
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from difflib import SequenceMatcher
 from urllib.parse import urlsplit, urlunsplit
 
+from crawler.browsing import Browsed
 from rules.profile import Profile
 
 #: Characters compared; refusal pages are shorter, and full pages differ long before.
@@ -20,10 +25,49 @@ COMPARED = 3000
 ALIKE = 0.95
 
 
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What a site shows at an address that cannot exist; no page where it refuses the address."""
+
+    url: str
+    page: Browsed | None = None
+
+    def is_shown_by(self, other: Browsed) -> bool:
+        """Whether a page shows the same."""
+        mine = self.page.reading if self.page else None
+        if mine is None or other.reading is None:
+            return False
+        return look_alike(other.reading.text, mine.text)
+
+
+class MissingPages:
+    """What sites show where there is nothing: asked once a crawl, since it is the site's own."""
+
+    def __init__(self) -> None:
+        """Know of none."""
+        self._known: dict[str, Missing] = {}
+        self._asking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def at(
+        self, url: str, look: Callable[[str], Awaitable[Missing | None]]
+    ) -> Missing | None:
+        """What is known of ``url``, by a ``look`` where nobody has had one.
+
+        A look that could tell nothing gives None, and whoever asks next has another.
+        """
+        async with self._asking[url]:
+            if url not in self._known:
+                found = await look(url)
+                if found is None:
+                    return None
+                self._known[url] = found
+            return self._known[url]
+
+
 def sibling_of(url: str, profile: Profile, seed: str) -> str | None:
     """An address of the same form whose space cannot exist; None where the form has no place for it.
 
-    The same seed gives the same address, so that a visit can be repeated.
+    The same seed gives the same address for all spaces of a form, so that a crawl asks for it once.
     """
     parts = urlsplit(url)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -42,7 +86,7 @@ def sibling_of(url: str, profile: Profile, seed: str) -> str | None:
 
 
 def _invented(identity: str, seed: str) -> str:
-    digest = hashlib.sha256(f"{seed}\0{identity}".encode()).hexdigest()
+    digest = hashlib.sha256(seed.encode()).hexdigest()
     if identity.isdigit():
         # As long as the real one and starting with 9, so that it is a number nobody was given yet.
         return "9" + str(int(digest, 16))[: max(len(identity) - 1, 8)]

@@ -10,22 +10,25 @@ import asyncio
 import hashlib
 import logging
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from scrapy import Request, Spider
 from scrapy.crawler import Crawler
+from scrapy.exceptions import CloseSpider
 from scrapy.http import Response
 
 from crawler.addresses import EgressPolicy, parse_allow
 from crawler.archive import ARCHIVE_ERRORS
 from crawler.guard import Guard
+from crawler.sibling import MissingPages
 from crawler.signing import Signer, load_signer
 from crawler.store import SnapshotStore, StoreError
 from crawler.task import CrawlOrder, Receipt, SpaceTask
 from crawler.timestamp import Stamper, TimestampError, Token, stamped_text
+from crawler.turns import Turns
 from crawler.verification import flaws
 from crawler.visit import Means, Tell, Visit
 from crawler.wacz import WARC_NAME, pack
@@ -33,6 +36,9 @@ from models.manifest import Manifest
 from rules.profile import load_profile
 
 log = logging.getLogger(__name__)
+
+#: Between two looks whether the last snapshots have been sealed, in seconds.
+SEALING_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +59,19 @@ class SpaceSpider(Spider):
 
     name = "space"
 
-    def __init__(self, order: CrawlOrder, user_agent: str, tell: Tell, **kwargs: Any) -> None:  # noqa: ANN401
-        """Visit the spaces of ``order``, telling ``tell`` what happens."""
+    def __init__(
+        self,
+        order: CrawlOrder,
+        user_agent: str,
+        tell: Tell,
+        over: Callable[[], None],
+        **kwargs: Any,  # noqa: ANN401
+    ) -> None:
+        """Visit the spaces of ``order``, telling ``tell`` what happens and ``over`` when all is done."""
         super().__init__(**kwargs)
         self.order = order
         self.tell = tell
+        self.over = over
         self.identity = user_agent
         limits = order.limits
         policy = EgressPolicy(
@@ -72,21 +86,43 @@ class SpaceSpider(Spider):
         await self.guard.start()
         try:
             means = self._means()
-            visits = [asyncio.create_task(self._visit(task, means)) for task in self.order.spaces]
-            for visit in asyncio.as_completed(visits):
-                finished = await visit
-                if finished is not None:
-                    yield finished
+            async for finished in self._visits(means):
+                yield finished
         finally:
             await self.guard.stop()
+        await self._all_sealed()
+        self.over()
+        # Left alone, the engine looks for more to do for up to five seconds.
+        raise CloseSpider("finished")
+
+    async def _visits(self, means: Means) -> AsyncIterator[FinishedVisit]:
+        """Each visit as it is finished; what is finished is not held on to."""
+        running = {asyncio.create_task(self._visit(task, means)) for task in self.order.spaces}
+        while running:
+            done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            while done:
+                finished = done.pop().result()
+                if finished is not None:
+                    yield finished
+
+    async def _all_sealed(self) -> None:
+        """Wait until the pipeline has let go of every visit; the engine does not when it is closed."""
+        while self._scraping():  # noqa: ASYNC110  (Scrapy has no event for it)
+            await asyncio.sleep(SEALING_SECONDS)
+
+    def _scraping(self) -> bool:
+        engine = self.crawler.engine
+        slot = engine.scraper.slot if engine else None
+        return slot is not None and not slot.is_idle()
 
     def _means(self) -> Means:
         return Means(
             guard=self.guard,
             download=self._download,
             profile=load_profile(self.order.profile),
-            page_slots=asyncio.Semaphore(self.order.limits.concurrency),
+            turns=Turns(self.order.limits.concurrency),
             visit_slots=asyncio.Semaphore(self.order.limits.concurrency),
+            missing=MissingPages(),
             user_agent=self.identity,
             tell=self.tell,
         )
@@ -97,15 +133,9 @@ class SpaceSpider(Spider):
         return await self.crawler.engine.download_async(request)
 
     async def _visit(self, task: SpaceTask, means: Means) -> FinishedVisit | None:
-        # An identifier comes from a file that anybody may have written: it names no directory.
-        folder = (
-            self.order.directory / "work" / hashlib.sha256(task.space.encode()).hexdigest()[:16]
-        )
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        folder = self._folder_of(task)
         try:
-            visit = Visit(task, self.order, means, folder / WARC_NAME)
-            manifest = await visit.run()
+            manifest = await self._visited(task, means, folder)
         except Exception:
             # One space's fault must not end the others' visits; it is told and tried again.
             self.logger.exception("visit to %s failed", task.space)
@@ -114,6 +144,32 @@ class SpaceSpider(Spider):
             )
             return None
         return FinishedVisit(manifest, folder)
+
+    def _folder_of(self, task: SpaceTask) -> Path:
+        # An identifier comes from a file that anybody may have written: it names no directory.
+        name = hashlib.sha256(task.space.encode()).hexdigest()[:16]
+        return self.order.directory / "work" / name
+
+    async def _visited(self, task: SpaceTask, means: Means, folder: Path) -> Manifest:
+        # A visit that has not begun holds nothing but its place in the queue.
+        async with means.visit_slots:
+            await asyncio.to_thread(_emptied, folder)
+            visit = Visit(task, self.order, means, folder / WARC_NAME)
+            try:
+                await visit.begin()
+            except BaseException:
+                await visit.close()
+                raise
+        try:
+            return await visit.finish()
+        finally:
+            await visit.close()
+
+
+def _emptied(folder: Path) -> None:
+    """Make a visit's folder anew: what a run that was killed left half-made is worth nothing."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
 
 
 class SealPipeline:

@@ -35,19 +35,20 @@ from crawler.assembly import (
     VisitedPage,
     assemble,
     record_attempt,
+    record_page,
 )
 from crawler.browsing import Browsed, BrowserClient, is_denial
 from crawler.frontier import Frontier, PlannedPage
 from crawler.guard import Guard
 from crawler.openness import judge_file, needs_another_fetch
 from crawler.plain import Download, Fetched, PlainClient
-from crawler.reading import PageReading
 from crawler.recorder import Recorder
 from crawler.robots import Robots, read_robots
-from crawler.sibling import look_alike, sibling_of
+from crawler.sibling import Missing, MissingPages, sibling_of
 from crawler.task import CrawlOrder, SpaceTask
+from crawler.turns import Turns
 from models.manifest import Attempt, Canary, Manifest, PlainFetch
-from models.vocabulary import Outcome, PageKind
+from models.vocabulary import Access, Outcome, PageKind
 from rules.hosts import offsite_kind
 from rules.profile import Profile
 
@@ -69,15 +70,16 @@ class Means:
     guard: Guard
     download: Download
     profile: Profile
-    page_slots: asyncio.Semaphore
+    turns: Turns
     #: Held while a visit is at work, let go while it waits for its next round.
     visit_slots: AbstractAsyncContextManager[None]
+    missing: MissingPages
     user_agent: str
     tell: Tell
 
 
 class Visit:
-    """A visit to one space; ``run`` once, then ``manifest`` and the WARC are complete."""
+    """A visit to one space: ``begin``, then ``finish``; then manifest and WARC file are complete."""
 
     def __init__(self, task: SpaceTask, order: CrawlOrder, means: Means, warc: Path) -> None:
         """Prepare to visit ``task`` and to record into the file ``warc``."""
@@ -100,7 +102,7 @@ class Visit:
             self._recorder,
             user_agent=means.user_agent,
             page_seconds=self._limits.page_seconds,
-            slots=means.page_slots,
+            turns=means.turns,
         )
         self._canary_url = urljoin(task.url, means.profile.canary_path)
         # Addresses are ASCII from here on, as the browser and the WARC file have them.
@@ -110,32 +112,35 @@ class Visit:
         self._pages: dict[str, VisitedPage] = {home: self._home}
         self._files: dict[str, VisitedFile] = {}
         self._robots = Robots()
-        #: The text of a page that cannot exist, where the site shows one.
-        self._missing = ""
-        self._sibling = ""
+        self._missing: Missing | None = None
+        self._recorded_missing: set[str] = set()
         #: What the site asked to wait before the next try, in seconds.
         self._asked_pause = 0.0
 
-    async def run(self) -> Manifest:
-        """Visit; returns the manifest, with everything else in the WARC file."""
-        started = datetime.now(UTC)
-        end = asyncio.get_running_loop().time() + self._limits.visit_minutes * 60
-        try:
-            before = await self._canary()
-            await self._learn_site()
-            for number in range(1, self._limits.max_attempts + 1):
-                if number > 1:
-                    await self._pause(number)
-                async with self._means.visit_slots:
-                    await self._round(number, end)
-                if not self._unsettled():
-                    break
-            canary = Canary(url=self._canary_url, before=before, after=await self._canary())
-            manifest = self._manifest(started, canary)
-        finally:
-            self._archive.close()
-            await self._browser.close()
-        return manifest
+    async def begin(self) -> None:
+        """The first round; whoever calls holds one of the places for visits at work."""
+        self._started = datetime.now(UTC)
+        self._end = asyncio.get_running_loop().time() + self._limits.visit_minutes * 60
+        self._canary_before = await self._canary()
+        await self._learn_site()
+        await self._round(1)
+
+    async def finish(self) -> Manifest:
+        """The rounds after it; returns the manifest, with everything else in the WARC file."""
+        for number in range(2, self._limits.max_attempts + 1):
+            if not self._unsettled():
+                break
+            await self._pause(number)
+            async with self._means.visit_slots:
+                await self._round(number)
+        after = await self._canary()
+        return self._manifest(Canary(url=self._canary_url, before=self._canary_before, after=after))
+
+    async def close(self) -> None:
+        """Close the file and the browser's contexts, whatever came of the visit."""
+        self._means.guard.forget(self.snapshot_id)
+        self._archive.close()
+        await self._browser.close()
 
     # The rounds
 
@@ -154,18 +159,18 @@ class Visit:
             if not offsite_kind(file.found.url) and needs_another_fetch(file.seen, most)
         ]
 
-    async def _round(self, number: int, end: float) -> None:
+    async def _round(self, number: int) -> None:
         await self._all(self._pages_to_try(), lambda page: self._attempt(page, number))
-        await self._walk(number, end)
+        await self._walk(number)
         for url, found in self._frontier.files.items():
             self._files.setdefault(url, VisitedFile(found))
         await self._all(self._files_to_try(), lambda file: self._fetch(file, number))
 
-    async def _walk(self, number: int, end: float) -> None:
+    async def _walk(self, number: int) -> None:
         """Read the pages that the pages read so far lead to, several at a time."""
         running: set[asyncio.Task[None]] = set()
         while True:
-            if asyncio.get_running_loop().time() > end:
+            if asyncio.get_running_loop().time() > self._end:
                 self._frontier.give_up(f"访问超过 {self._limits.visit_minutes:g} 分钟")
             while len(running) < self._limits.concurrency:
                 planned = self._frontier.take()
@@ -200,15 +205,18 @@ class Visit:
         """What the site asks of robots, and what it shows where there is nothing."""
         home = self._home.planned.url
         await self._ask_robots()
-        sibling = sibling_of(home, self._profile, self.snapshot_id)
-        if sibling is None or self._robots.refusal(sibling):
-            return
+        sibling = sibling_of(home, self._profile, self._order.crawl_id)
+        if sibling is not None and not self._robots.refusal(sibling):
+            self._missing = await self._means.missing.at(sibling, self._look_at_missing)
+
+    async def _look_at_missing(self, sibling: str) -> Missing | None:
         if (await self._plain.get(sibling)).status in REFUSED_PLAINLY:
-            return
-        browsed = await self._browser.get(sibling, 1)
-        if browsed.reading and judge_page(browsed.seen, self._profile).outcome is Outcome.OK:
-            self._missing = browsed.reading.text
-            self._sibling = sibling
+            return Missing(sibling)
+        # In a context of its own: it is no attempt at the space.
+        browsed = await self._browser.get(sibling, 0)
+        if judge_page(browsed.seen, self._profile).outcome.visibility.access is Access.CANNOT_TELL:
+            return None
+        return Missing(sibling, browsed)
 
     async def _ask_robots(self) -> None:
         if not self._order.robots_authority:
@@ -229,17 +237,18 @@ class Visit:
         browsed = await self._browser.get(url, number)
         judged = judge_page(browsed.seen, self._profile)
         self._asked_pause = max(self._asked_pause, retry_after(browsed.seen.headers))
-        if (
-            judged.outcome is Outcome.OK
-            and browsed.reading
-            and self._shows_nothing(browsed.reading)
-        ):
-            why = f"页面与不存在的地址 {self._sibling} 显示的相同"
+        missing = self._missing
+        if judged.outcome is Outcome.OK and missing is not None and missing.is_shown_by(browsed):
+            self._record_missing(missing)
+            why = f"页面与不存在的地址 {missing.url} 显示的相同"
             judged = Judgement(Outcome.SOFT_NOT_FOUND, why)
         return browsed, judged
 
-    def _shows_nothing(self, reading: PageReading) -> bool:
-        return bool(self._missing) and look_alike(reading.text, self._missing)
+    def _record_missing(self, missing: Missing) -> None:
+        """Put the page that the judgement rests on into the file, whoever had looked at it."""
+        if missing.page is not None and missing.url not in self._recorded_missing:
+            self._recorded_missing.add(missing.url)
+            record_page(self._archive, missing.url, missing.page, datetime.now(UTC))
 
     async def _attempt(self, page: VisitedPage, number: int) -> None:
         url = page.planned.url
@@ -302,7 +311,7 @@ class Visit:
         details = {"space": self.task.space, "url": file.found.url, "openness": opened.openness}
         self._means.tell("file", details)
 
-    def _manifest(self, started: datetime, canary: Canary) -> Manifest:
+    def _manifest(self, canary: Canary) -> Manifest:
         found = Found(
             pages=list(self._pages.values()),
             files=list(self._files.values()),
@@ -319,7 +328,7 @@ class Visit:
                 profile=self._profile,
                 user_agent=self._means.user_agent,
                 browser=self._browser.version,
-                started=started,
+                started=self._started,
             ),
             self._archive.sha256_of,
         )

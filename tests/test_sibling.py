@@ -6,9 +6,10 @@ import pytest
 
 from crawler.browser import Browser
 from crawler.sibling import look_alike, sibling_of
+from crawler.store import SnapshotReader
 from models.vocabulary import Outcome, Visibility
 from rules.profile import load_profile
-from tests.crawl_site import Paths, answer, crawl, listening, order_for
+from tests.crawl_site import Paths, answer, asked_paths, crawl, listening, order_for
 from tests.guard_site import Site
 
 HEADER = "泉州示例教师空间平台 首页 名师工作室 资源中心 登录 版权所有 示例教育局 "
@@ -64,3 +65,12 @@ def test_a_site_that_answers_200_to_everything(tmp_path: Path, browser_executabl
     assert gone.visibility is Visibility.MISSING
     assert gone.pages[0].outcome is Outcome.SOFT_NOT_FOUND
     assert "不存在的地址" in gone.pages[0].evidence
+    # The site was asked once, and the page that the judgement rests on is in the snapshot.
+    invented = sibling_of(f"{site.url}s/gone/", load_profile(crawled.order.profile), "crawl-1")
+    assert invented is not None
+    assert invented in gone.pages[0].evidence
+    asked = [path for path in asked_paths(site) if path in invented]
+    assert len(asked) == 2, "once plainly, once with the browser"
+    with SnapshotReader(crawled.wacz("gone")) as snapshot:
+        assert "走丢了" in "".join(block.text for block in snapshot.blocks(invented))
+        assert snapshot.screenshot(invented)
