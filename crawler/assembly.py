@@ -16,7 +16,7 @@ from crawler.frontier import FoundFile, PlannedPage
 from crawler.guard import GuardEvent
 from crawler.openness import Opened, combine_fetches
 from crawler.plain import Fetched
-from crawler.reading import PageReading
+from crawler.reading import PageReading, strips_of
 from crawler.task import CrawlOrder, SpaceTask
 from models.manifest import (
     Attempt,
@@ -28,6 +28,7 @@ from models.manifest import (
     Reason,
     ResourceCapture,
     Versions,
+    screenshot_uri,
 )
 from models.vocabulary import (
     Access,
@@ -114,7 +115,7 @@ def record_attempt(archive: Archive, page: VisitedPage, at: datetime) -> None:
         # In the file now; a visit of many pages must not hold them all.
         browsed.dom = ""
         if browsed.reading is not None:
-            browsed.reading.screenshot = None
+            browsed.reading.strips.clear()
 
 
 def record_page(archive: Archive, url: str, browsed: Browsed, at: datetime) -> None:
@@ -124,8 +125,8 @@ def record_page(archive: Archive, url: str, browsed: Browsed, at: datetime) -> N
         return
     archive.json(f"urn:text:{url}", [b.model_dump(mode="json") for b in reading.blocks], at)
     archive.resource(f"urn:dom:{url}", browsed.dom.encode(), "text/html; charset=utf-8", at)
-    if reading.screenshot:
-        archive.resource(f"urn:fullPage:{url}", reading.screenshot, "image/jpeg", at)
+    for number, strip in enumerate(reading.strips):
+        archive.resource(screenshot_uri(url, number), strip, "image/jpeg", at)
 
 
 def assemble(
@@ -212,6 +213,7 @@ def _page(page: VisitedPage, profile: Profile, *, canary_up: bool) -> PageCaptur
         captured=reading is not None and last.outcome is Outcome.OK,
         requests=page.browsed.requests if page.browsed else 0,
         screenshot_cut_at=reading.cut_at if reading else None,
+        screenshot_strips=strips_of(reading.size) if reading else 1,
         more_below=reading.more_below if reading else False,
     )
 

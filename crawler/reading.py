@@ -63,8 +63,11 @@ READINGS = 3
 SCROLL_STEPS = 12
 #: Until a script that listens to scrolling has asked for more, in seconds; many wait for a tenth.
 SCROLL_PAUSE = 0.15
-#: Height of the screenshot in CSS pixels at most: above, Chromium's memory rises steeply.
-SCREENSHOT_HEIGHT = 12_000
+#: Height of one picture in CSS pixels: above, Chromium's memory rises steeply. A taller page's screenshot
+#: comes in strips of this height.
+STRIP_HEIGHT = 12_000
+#: Strips taken of one page at most; a page of so many screens is a trap, or nobody looks at its end.
+MOST_STRIPS = 5
 SCREENSHOT_QUALITY = 70
 
 
@@ -113,7 +116,8 @@ class PageReading:
     shown: frozenset[str] = frozenset()
     declared: str | None = None
     price: str | None = None
-    screenshot: bytes | None = None
+    #: The screenshot, in strips one below the other.
+    strips: list[bytes] = field(default_factory=list)
     cut_at: int | None = None
     more_below: bool = False
     size: Size = Size(0, 0, 0)
@@ -209,7 +213,10 @@ async def read_page(page: Page, profile: Profile, traffic: Traffic) -> PageReadi
         more_below = await _unfold(page, profile, traffic)
         reading = await _read_frames(page, profile, traffic.denied)
         reading.more_below = more_below
-        reading.screenshot, reading.cut_at = await _screenshot(page, reading.size)
+        reading.strips = [
+            await _strip(page, reading.size, n) for n in range(strips_of(reading.size))
+        ]
+        reading.cut_at = _cut_at(reading.size)
         if not traffic.busy and await _size(page) == reading.size:
             break
         await traffic.quiet(LATE_LIMIT)
@@ -369,15 +376,28 @@ def _characters(text: str) -> Sequence[int]:
     return [index for index, width in enumerate(units) for _ in range(width)] + [len(text)]
 
 
-async def _screenshot(page: Page, size: Size) -> tuple[bytes, int | None]:
-    cut = size.height > SCREENSHOT_HEIGHT
-    height = SCREENSHOT_HEIGHT if cut else max(1, size.height)
-    picture = await page.screenshot(
+def strips_of(size: Size) -> int:
+    """How many pictures the screenshot of a page of this size takes."""
+    return min(MOST_STRIPS, max(1, -(-size.height // STRIP_HEIGHT)))
+
+
+def _cut_at(size: Size) -> int | None:
+    most = MOST_STRIPS * STRIP_HEIGHT
+    return most if size.height > most else None
+
+
+async def _strip(page: Page, size: Size, number: int) -> bytes:
+    top = number * STRIP_HEIGHT
+    return await page.screenshot(
         type="jpeg",
         quality=SCREENSHOT_QUALITY,
         full_page=True,
-        clip={"x": 0, "y": 0, "width": max(1, size.width), "height": height},
+        clip={
+            "x": 0,
+            "y": top,
+            "width": max(1, size.width),
+            "height": max(1, min(STRIP_HEIGHT, size.height - top)),
+        },
         animations="disabled",
         caret="initial",
     )
-    return picture, height if cut else None

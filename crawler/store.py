@@ -23,7 +23,13 @@ import fsspec
 from warcio.archiveiterator import ArchiveIterator
 
 from crawler.wacz import WARC_NAME, file_sha256
-from models.manifest import MANIFEST_NAME, Manifest, TextBlock, load_manifest
+from models.manifest import (
+    MANIFEST_NAME,
+    Manifest,
+    TextBlock,
+    load_manifest,
+    screenshot_uri,
+)
 
 
 class StoreError(RuntimeError):
@@ -161,9 +167,9 @@ class SnapshotReader:
         raw = self._record(f"urn:text:{page_url}")
         return tuple(TextBlock.model_validate(item) for item in json.loads(raw)) if raw else ()
 
-    def screenshot(self, page_url: str) -> bytes | None:
-        """A page's screenshot as JPEG, one picture pixel a CSS pixel."""
-        return self._record(f"urn:fullPage:{page_url}")
+    def screenshot(self, page_url: str, strip: int = 0) -> bytes | None:
+        """A strip of a page's screenshot as JPEG, one picture pixel a CSS pixel."""
+        return self._record(screenshot_uri(page_url, strip))
 
     def body(self, url: str) -> bytes | None:
         """The bytes of a captured file or picture."""

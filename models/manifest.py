@@ -135,6 +135,8 @@ class PageCapture(Record):
     more_below: bool = False
     #: The screenshot covers the page down to this many CSS pixels; None = all of it.
     screenshot_cut_at: int | None = None
+    #: A tall page's screenshot comes in this many pictures, one below the other.
+    screenshot_strips: int = 1
 
 
 class ResourceCapture(Record):
@@ -238,6 +240,11 @@ class _Envelope(Record):
     # A bare manifest has a list named "resources", which makes readers of data packages take it
     # for one of theirs.
     snapshot: Manifest
+
+
+def screenshot_uri(page_url: str, strip: int = 0) -> str:
+    """The name of the record with a page's screenshot, or with a further strip of a tall one's."""
+    return f"urn:fullPage:{f'{strip + 1}:' if strip else ''}{page_url}"
 
 
 def dump_manifest(manifest: Manifest) -> bytes:

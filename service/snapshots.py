@@ -28,8 +28,8 @@ class Snapshots(Protocol):
     def blocks(self, name: str, page_url: str) -> tuple[TextBlock, ...]:
         """The text blocks of a page."""
 
-    def screenshot(self, name: str, page_url: str) -> bytes | None:
-        """The screenshot of a page as JPEG, one picture pixel a CSS pixel."""
+    def screenshot(self, name: str, page_url: str, strip: int = 0) -> bytes | None:
+        """A strip of the screenshot of a page as JPEG, one picture pixel a CSS pixel."""
 
 
 #: What a lost or damaged object raises. It must not take a page down: ``spaceaudit verify`` names it.
@@ -61,11 +61,11 @@ class StoredSnapshots:
             _tell(name, error)
             return ()
 
-    def screenshot(self, name: str, page_url: str) -> bytes | None:
-        """The screenshot of a page as JPEG."""
+    def screenshot(self, name: str, page_url: str, strip: int = 0) -> bytes | None:
+        """A strip of the screenshot of a page as JPEG."""
         try:
             with self._open(name) as reader:
-                return reader.screenshot(page_url)
+                return reader.screenshot(page_url, strip)
         except _UNREADABLE as error:
             _tell(name, error)
             return None

@@ -52,7 +52,9 @@ def tabs(
             tmp_path_factory.mktemp("tabs"),
             {"tabs": f"{site.url}s/tabs/"},
             f"{site.host}:{site.port}",
-            limits=LIMITS.model_copy(update={"max_pages": 40, "concurrency": 1, "page_seconds": 25}),
+            limits=LIMITS.model_copy(
+                update={"max_pages": 40, "concurrency": 1, "page_seconds": 25}
+            ),
         )
         yield site, crawl(order)
 

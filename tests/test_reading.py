@@ -310,8 +310,8 @@ def block_of(found: PageReading, text: str) -> TextBlock:
 
 def assert_covers(found: PageReading, boxes: list[Box]) -> None:
     """All that is pure red on the screenshot lies in these boxes, and fills them sidewise."""
-    assert found.screenshot is not None
-    red, green, _ = Image.open(io.BytesIO(found.screenshot)).convert("RGB").split()
+    assert found.strips
+    red, green, _ = Image.open(io.BytesIO(found.strips[0])).convert("RGB").split()
     mask = ImageChops.subtract(red, green).point(lambda value: 255 if value > 120 else 0)
     seen = mask.getbbox()
     assert seen is not None, "nothing red was drawn"
@@ -445,20 +445,38 @@ def test_a_load_more_that_cannot_be_clicked_does_not_cost_the_page(
     assert "正文" in texts(found)
 
 
-def test_a_tall_page_is_pictured_down_to_the_limit(
+def test_a_tall_page_is_pictured_in_strips_down_to_the_limit(
     reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "SCREENSHOT_HEIGHT", 2000)
+    monkeypatch.setattr(reading, "STRIP_HEIGHT", 2000)
+    monkeypatch.setattr(reading, "MOST_STRIPS", 2)
     sizes = {}
-    for height in (700, 1900, 5000):
+    for height in (700, 1900, 3100, 5000):
         found = reader.read(f"<body style=margin:0><div style=height:{height}px>高</div>")
-        assert found.screenshot is not None
-        sizes[height] = (Image.open(io.BytesIO(found.screenshot)).size, found.cut_at)
+        pictures = [Image.open(io.BytesIO(strip)).size for strip in found.strips]
+        sizes[height] = (pictures, found.cut_at)
     assert sizes == {
-        700: ((1280, 900), None),
-        1900: ((1280, 1900), None),
-        5000: ((1280, 2000), 2000),
+        700: ([(1280, 900)], None),
+        1900: ([(1280, 1900)], None),
+        3100: ([(1280, 2000), (1280, 1100)], None),
+        5000: ([(1280, 2000), (1280, 2000)], 4000),
     }
+
+
+def test_the_strips_show_the_page_one_below_the_other(reader: Reader) -> None:
+    colours = [(n * 40 % 256, n * 90 % 256, n * 150 % 256) for n in range(30)]
+    bands = "".join(
+        f"<div style='height:1000px;background:rgb{colour}'></div>" for colour in colours
+    )
+    found = reader.read(f"<body style=margin:0>{bands}")
+    assert [Image.open(io.BytesIO(strip)).size[1] for strip in found.strips] == [12000, 12000, 6000]
+    seen = []
+    for strip in found.strips:
+        picture = Image.open(io.BytesIO(strip)).convert("RGB")
+        seen += [picture.getpixel((600, top + 500)) for top in range(0, picture.size[1], 1000)]
+    for shown, colour in zip(seen, colours, strict=True):
+        assert isinstance(shown, tuple)
+        assert max(abs(one - other) for one, other in zip(shown, colour, strict=True)) < 12
 
 
 def test_a_page_that_is_never_quiet_is_read_all_the_same(

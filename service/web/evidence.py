@@ -41,11 +41,20 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A screenshot's size in pixels, and the boxes on it."""
+    """A screenshot: its strips' sizes in pixels, one below the other, and the boxes on all of it."""
 
-    width: int
-    height: int
+    strips: tuple[tuple[int, int], ...]
     boxes: tuple[Box, ...]
+
+    @property
+    def width(self) -> int:
+        """Pixels across."""
+        return self.strips[0][0]
+
+    @property
+    def height(self) -> int:
+        """Pixels down, all strips together."""
+        return sum(height for _, height in self.strips)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +111,7 @@ def make_evidence(case: Case, snapshots: Snapshots, number: int) -> Evidence:
     return Evidence(
         leaves=leaves,
         leaf=leaf,
-        picture=_picture(snapshots.screenshot(wacz, leaf.url), leaf.findings),
+        picture=_picture(_strips(snapshots, wacz, leaf.page), leaf.findings),
         passages=tuple(
             _passage(block, leaf.findings) for block in snapshots.blocks(wacz, leaf.url)
         ),
@@ -147,14 +156,32 @@ def _in_file(finding: Finding, resource: Resource) -> bool:
     return finding.part is Part.ATTACHMENT and finding.url == resource.url
 
 
-def _picture(jpeg: bytes | None, findings: Sequence[CaseFinding]) -> Picture | None:
+def _strips(snapshots: Snapshots, wacz: str, page: PageCapture) -> tuple[tuple[int, int], ...]:
+    """The sizes of the screenshot's strips, as far as they can be read one after the other."""
+    sizes: list[tuple[int, int]] = []
+    for number in range(page.screenshot_strips):
+        size = _size(snapshots.screenshot(wacz, page.url, number))
+        if size is None:
+            break
+        sizes.append(size)
+    return tuple(sizes)
+
+
+def _size(jpeg: bytes | None) -> tuple[int, int] | None:
     if jpeg is None:
         return None
     try:
         # Reads the head of the file only.
         with Image.open(io.BytesIO(jpeg), formats=["JPEG"]) as image:
-            width, height = image.size
+            return image.size
     except (UnidentifiedImageError, OSError):
+        return None
+
+
+def _picture(
+    strips: tuple[tuple[int, int], ...], findings: Sequence[CaseFinding]
+) -> Picture | None:
+    if not strips:
         return None
     boxes = tuple(
         Box(
@@ -167,7 +194,7 @@ def _picture(jpeg: bytes | None, findings: Sequence[CaseFinding]) -> Picture | N
         for finding in findings
         for x, y, box_width, box_height in finding.row.boxes or ()
     )
-    return Picture(width, height, boxes)
+    return Picture(strips, boxes)
 
 
 def _passage(block: TextBlock, findings: Sequence[CaseFinding]) -> Passage:

@@ -146,13 +146,13 @@ def _replay_address(request: Request, found: Case, leaf: Leaf | None) -> str | N
 
 
 @router.get("/snapshots/{snapshot}/pages/{number}.jpg")
-def screenshot(visit: VisitNeeded, snapshot: str, number: int) -> Response:
-    """The screenshot of a page of a snapshot, by the page's number."""
+def screenshot(visit: VisitNeeded, snapshot: str, number: int, strip: int = 0) -> Response:
+    """A strip of the screenshot of a page of a snapshot, by the page's number."""
     row = visit.session.get(Snapshot, snapshot)
     manifest = visit.desk.snapshots.manifest(row.wacz) if row else None
     if row is None or manifest is None or not 0 <= number < len(manifest.pages):
         raise HTTPException(HTTPStatus.NOT_FOUND, "没有这张截图")
-    jpeg = visit.desk.snapshots.screenshot(row.wacz, manifest.pages[number].url)
+    jpeg = visit.desk.snapshots.screenshot(row.wacz, manifest.pages[number].url, strip)
     if jpeg is None:
         raise HTTPException(HTTPStatus.NOT_FOUND, "没有这张截图")
     return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": FOREVER})
