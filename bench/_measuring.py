@@ -31,6 +31,8 @@ class Cost:
     cpu_seconds: float
     peak_megabytes: float
     output: str
+    #: Megabytes held at each look, in the order of time.
+    megabytes: tuple[float, ...] = ()
 
 
 def measured(command: Sequence[str | Path], folder: Path) -> Cost:
@@ -60,7 +62,8 @@ def measured(command: Sequence[str | Path], folder: Path) -> Cost:
             errors.seek(0)
             raise SideError(f"{command[1]} failed: {errors.read()[-2000:].decode()}")
     _reap(memory.seen)
-    return Cost(seconds, _children_cpu() - before, memory.peak / 1024, output)
+    held = tuple(kilobytes / 1024 for kilobytes in memory.held)
+    return Cost(seconds, _children_cpu() - before, max(held, default=0.0), output, held)
 
 
 def _reap(processes: set[int]) -> None:
@@ -82,7 +85,7 @@ class _Memory(threading.Thread):
 
     def __init__(self, root: int) -> None:
         super().__init__(daemon=True)
-        self.peak = 0
+        self.held: list[int] = []
         self.seen: set[int] = set()
         self._root = root
         self._stopped = threading.Event()
@@ -91,7 +94,7 @@ class _Memory(threading.Thread):
         while not self._stopped.wait(SAMPLE_SECONDS):
             family = _descendants(self._root)
             self.seen |= family
-            self.peak = max(self.peak, sum(_proportional(process) for process in family))
+            self.held.append(sum(_proportional(process) for process in family))
 
     def stop(self) -> None:
         self._stopped.set()

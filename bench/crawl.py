@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import cycle, islice
 from pathlib import Path
+from statistics import mean
 from urllib.parse import urlsplit
 
 from _measuring import Cost, SideError, measured
@@ -40,6 +41,10 @@ CACHE = HERE.parent / ".cache" / "bench"
 CRAWLEE = "crawlee[playwright]==1.11.0"
 PROFILE = "sample"
 REPEATS = 3
+#: A second visit with nothing changed takes no more than this part of the first's time.
+SECOND_VISIT = 0.35
+#: What is held early in a long crawl is at least this part of what is held late in it.
+STEADY = 0.9
 
 Side = Callable[["Work", Path], Cost]
 
@@ -235,6 +240,42 @@ def compared(found: Mapping[str, Cost], pages: int) -> Iterator[Row]:
         yield _row("peak memory MB", peer, *peaks, more=False, floor=memory_floor)
 
 
+def second_visit(work: Work) -> Iterator[Row]:
+    """Ours over the same spaces again, nothing changed but counters, beside its first visit."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        first, second = Path(folder) / "first", Path(folder) / "second"
+        for each in (first, second):
+            each.mkdir()
+        cost = ours(work, first)
+        again = {receipt.space: receipt.as_earlier for receipt in receipts(order_for(work, first))}
+        later = Work(
+            work.site,
+            tuple(task.model_copy(update={"earlier": again[task.space]}) for task in work.spaces),
+            work.pages,
+        )
+        (second / "store").symlink_to(first / "store")
+        (second / "key.pem").symlink_to(first / "key.pem")
+        cost_again = ours(later, second)
+    peer, floor = "its first visit", 1 / SECOND_VISIT
+    speeds = cost_again.seconds, cost.seconds
+    yield _row("seconds of a second visit", peer, *speeds, more=False, floor=floor)
+    each_cpu = cost_again.cpu_seconds, cost.cpu_seconds
+    yield _row("CPU seconds of a second visit", peer, *each_cpu, more=False)
+
+
+def steadiness(work: Work, pages: int) -> Iterator[Row]:
+    """The memory ours holds late in a crawl of so many pages, beside what it holds early."""
+    spaces = -(-pages * len(work.spaces) // len(work.pages))
+    more = repeated(work, spaces)
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        held = ours(more, Path(folder)).megabytes
+        read = len(captured(order_for(more, Path(folder))))
+    fifth = len(held) // 5
+    early, late = (mean(held[start * fifth : (start + 1) * fifth]) for start in (1, 4))
+    name = f"memory MB, last fifth of {read} pages"
+    yield _row(name, "its second fifth", late, early, more=False, floor=STEADY)
+
+
 def growth(work: Work, sizes: Sequence[int]) -> Iterator[Row]:
     """Ours over more and more spaces, beside ours over the fewest."""
     first: tuple[float, float, float] | None = None
@@ -258,7 +299,7 @@ def _row(  # noqa: PLR0913  (the columns of the table)
     return Row(measure, round(mine, 3), peer, round(theirs, 3), round(ratio, 3), floor)
 
 
-def benchmark(repeats: int, sizes: Sequence[int]) -> Iterator[Row]:
+def benchmark(repeats: int, sizes: Sequence[int], pages: int) -> Iterator[Row]:
     """Run it all on a platform of its own."""
     sides: dict[str, Side] = {"playwright": bare, "ours": ours}
     refusal = install_crawlee()
@@ -273,6 +314,9 @@ def benchmark(repeats: int, sizes: Sequence[int]) -> Iterator[Row]:
             work = Work(site, work.spaces, tuple(captured(order_for(work, Path(folder)))))
         print(f"{len(work.spaces)} spaces, {len(work.pages)} pages", file=sys.stderr)
         yield from compared(costs(work, sides, repeats), len(work.pages))
+        yield from second_visit(work)
+        if pages:
+            yield from steadiness(work, pages)
         yield from growth(work, sizes)
 
 
@@ -301,13 +345,16 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--spaces", type=int, nargs="*", default=(), help="also ours over so many: 25 100 400"
     )
+    parser.add_argument(
+        "--pages", type=int, default=0, help="also ours' memory over so many pages: 1000"
+    )
     chosen = parser.parse_args(arguments)
     show = as_json if chosen.json else as_line
     if not chosen.json:
         print(f"{'measure':<36}{'ours':>9}   {'peer':<22}{'peer':>9}{'ratio':>8}  floor")
     ok = True
     try:
-        for row in benchmark(1 if chosen.quick else REPEATS, chosen.spaces):
+        for row in benchmark(1 if chosen.quick else REPEATS, chosen.spaces, chosen.pages):
             print(show(row), flush=True)
             ok = ok and row.ok
     except SideError as error:

@@ -6,6 +6,9 @@ Nothing here may be bypassed: every request, browser or plain, leaves through th
 from __future__ import annotations
 
 import asyncio
+from collections.abc import MutableMapping
+from typing import ClassVar
+from weakref import WeakKeyDictionary
 
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Page
@@ -31,10 +34,27 @@ class EvidenceHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]
     evaluation would otherwise hold its place for ever.
     """
 
+    #: One handler a crawl: one for each scheme would be one browser and one driver for each.
+    _made: ClassVar[MutableMapping[Crawler, EvidenceHandler]] = WeakKeyDictionary()
+
     def __init__(self, crawler: Crawler) -> None:
         """Handle the requests of a crawl."""
         super().__init__(crawler)
         self._tabs = Tabs()
+        self._closed = False
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> EvidenceHandler:
+        """The crawl's handler, whatever the scheme it is asked for."""
+        if crawler not in cls._made:
+            cls._made[crawler] = cls(crawler)
+        return cls._made[crawler]
+
+    async def close(self) -> None:
+        """Close the browser; asked for once for each scheme."""
+        if not self._closed:
+            self._closed = True
+            await super().close()
 
     async def _download_request_with_retry(self, request: Request, spider: Spider) -> Response:
         used = self._tabs.take(request.meta["playwright_context"])
