@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
+from typing import Literal
 
 from crawler.access import Measured, combine
 from crawler.archive import Archive
@@ -21,6 +22,7 @@ from crawler.task import CrawlOrder, SpaceTask
 from models.manifest import (
     Attempt,
     Canary,
+    HostFacts,
     ImageCapture,
     Manifest,
     NotCaptured,
@@ -54,6 +56,8 @@ class VisitedPage:
     planned: PlannedPage
     attempts: list[Attempt] = field(default_factory=list)
     browsed: Browsed | None = None
+    #: Which evidence of it is in the WARC file, as the first part of its ``urn:``.
+    stored: list[Literal["text", "dom", "fullPage"]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -85,6 +89,7 @@ class Found:
     not_captured: Sequence[NotCaptured]
     refused: Sequence[GuardEvent]
     canary: Canary
+    hosts: tuple[HostFacts, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,22 +106,18 @@ class Circumstances:
 
 
 def record_attempt(archive: Archive, page: VisitedPage, at: datetime) -> None:
-    """Write a page's evidence: screenshot, text blocks with boxes, DOM, and what it asked for."""
+    """Write a page's evidence: screenshot, text blocks with boxes, DOM."""
     browsed, url = page.browsed, page.planned.url
-    info = {
-        "url": url,
-        "attempt": page.attempts[-1].model_dump(mode="json"),
-        "requests": browsed.requests if browsed else 0,
-    }
-    archive.json(f"urn:pageinfo:{url}", info, at)
     if browsed is None or browsed.reading is None:
         return
     reading = browsed.reading
     archive.json(f"urn:text:{url}", [b.model_dump(mode="json") for b in reading.blocks], at)
     archive.resource(f"urn:dom:{url}", browsed.dom.encode(), "text/html; charset=utf-8", at)
+    page.stored = ["text", "dom"]
     if reading.screenshot:
         archive.resource(f"urn:fullPage:{url}", reading.screenshot, "image/jpeg", at)
         reading.screenshot = None
+        page.stored.append("fullPage")
 
 
 def assemble(
@@ -146,6 +147,7 @@ def assemble(
         images=tuple(_images(found.pages, sha256_of)),
         not_captured=tuple(found.not_captured),
         refused_by_guard=tuple(_refused(found.refused)),
+        hosts=found.hosts,
         site_profile=under.profile.id,
         site_profile_digest=under.profile.digest,
         user_agent=under.user_agent,

@@ -102,7 +102,7 @@ class BrowserClient:
 
     def _request(self, url: str, attempt: int, sightings: list[_Sighting]) -> Request:
         async def prepare(page: Page, request: Request) -> None:
-            self._recorder.attach(page)
+            self._recorder.attach(page, url)
             self._pages.add(page)
             browser = page.context.browser
             self.version = browser.version if browser else ""

@@ -1,7 +1,7 @@
 // Reads one frame of a rendered page: its visible text with the place of every line, its links,
 // pictures and files, and the signs a site profile asks for. Runs in the page; returns JSON.
 (options) => {
-  const blocks = [], links = [], files = [], images = [];
+  const blocks = [], links = [], files = [], images = [], embeds = [];
   const SKIP = new Set(["SCRIPT", "STYLE", "NOSCRIPT", "TEMPLATE", "HEAD", "META", "LINK"]);
   const TEXT_FIELDS = new Set(["text", "search", "button", "submit", "reset", "url", "email", "tel", "number"]);
   const visible = (el) => el.checkVisibility({ opacityProperty: true, visibilityProperty: true });
@@ -138,7 +138,10 @@
       const url = address(el.currentSrc || el.getAttribute("src"));
       if (url) images.push({ url, alt: el.alt || "", width: el.naturalWidth, height: el.naturalHeight });
       if (el.alt && el.alt.trim()) single(el, "alt", el.alt.trim());
-    } else if (tag === "VIDEO" || tag === "AUDIO" || tag === "SOURCE" || tag === "EMBED") addFile(el.getAttribute("src"), el);
+    } else if (tag === "VIDEO" || tag === "AUDIO" || tag === "EMBED") {
+      // The parts of a player take no place of their own.
+      for (const part of [el, ...el.querySelectorAll("source, track")]) addFile(part.getAttribute("src"), part);
+    }
     else if (tag === "OBJECT") addFile(el.getAttribute("data"), el);
     else if (tag === "INPUT" || tag === "TEXTAREA") {
       if (el.type === "password") passwordField = true;
@@ -185,6 +188,14 @@
     const el = css && [...document.querySelectorAll(css)].find(visible);
     return el ? el.textContent.replace(/\s+/g, " ").trim() : null;
   };
+  // What a page names and a browser need not ask for.
+  const NAMED = { "embed[src]": "embed", "object[data]": "embed", "video[src]": "media", "audio[src]": "media",
+    "source[src]": "media", "track[src]": "texttrack", "link[rel~=icon][href]": "icon", "link[rel=manifest][href]": "manifest" };
+  for (const el of document.querySelectorAll(Object.keys(NAMED).join(","))) {
+    const url = address(el.getAttribute("src") || el.getAttribute("data") || el.getAttribute("href"));
+    const [, kind] = Object.entries(NAMED).find(([css]) => el.matches(css));
+    if (url && /^https?:/.test(url)) embeds.push({ url: url.split("#")[0], kind });
+  }
   // A library may have given arrays and the like a toJSON of their own, which would be used here.
   const untouched = (make) => {
     const kept = [Object, Array, String, Number, Boolean].map(({ prototype }) =>
@@ -196,7 +207,7 @@
   };
   // As one string: thousands of lines are costly to carry over one by one.
   return untouched(() => JSON.stringify({
-    title: document.title, blocks, links, files, images, passwordField,
+    title: document.title, blocks, links, files, images, embeds, passwordField,
     shown: options.selectors.filter(shown),
     declared: textOf(options.declared), price: textOf(options.price),
     width: document.documentElement?.clientWidth || 0,

@@ -15,7 +15,7 @@ from importlib import resources
 from typing import Any
 
 from playwright.async_api import Error as PlaywrightError
-from playwright.async_api import Frame, Page, Response
+from playwright.async_api import Frame, Page, Request, Response
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from crawler.guard_denial import denial_of
@@ -91,6 +91,14 @@ class FoundImage:
 
 
 @dataclass(frozen=True, slots=True)
+class Embed:
+    """Something a page shows or names that a browser need not ask for: a player's file, an icon."""
+
+    url: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
 class Size:
     """How large a page is: CSS pixels, and elements."""
 
@@ -109,6 +117,7 @@ class PageReading:
     links: list[FoundLink] = field(default_factory=list)
     images: list[FoundImage] = field(default_factory=list)
     frames_unread: list[str] = field(default_factory=list)
+    embeds: list[Embed] = field(default_factory=list)
     password_field: bool = False
     shown: frozenset[str] = frozenset()
     declared: str | None = None
@@ -138,12 +147,15 @@ class Traffic:
         self._none_open.set()
         self.denied: set[Frame] = set()
         self._changed = asyncio.get_running_loop().time()
-        page.on("request", lambda _: self._count(1))
-        page.on("requestfinished", lambda _: self._count(-1))
-        page.on("requestfailed", lambda _: self._count(-1))
+        page.on("request", lambda request: self._count(request, 1))
+        page.on("requestfinished", lambda request: self._count(request, -1))
+        page.on("requestfailed", lambda request: self._count(request, -1))
         page.on("response", self._note_denial)
 
-    def _count(self, step: int) -> None:
+    def _count(self, request: Request, step: int) -> None:
+        if request.resource_type == "eventsource":
+            # It never ends, and a page that listens is as quiet as one that does not.
+            return
         self._open = max(0, self._open + step)
         self._asked += max(0, step)
         if self._open:
@@ -324,6 +336,7 @@ def _add(
     ]
     reading.links += [FoundLink(raw["href"], raw["text"], file=True) for raw in data["files"]]
     reading.images += [FoundImage(**raw) for raw in data["images"]]
+    reading.embeds += [Embed(**raw) for raw in data["embeds"]]
     reading.password_field = reading.password_field or data["passwordField"]
     reading.shown |= frozenset(data["shown"])
     if frame is None:

@@ -19,7 +19,7 @@ from typing import Any
 
 from cdxj_indexer.main import CDXJIndexer
 
-from crawler.archive import warc_date
+from crawler.archive import page_id, warc_date
 from crawler.signing import Signer
 from models.manifest import MANIFEST_NAME, Manifest, dump_manifest
 
@@ -92,7 +92,7 @@ def _page_lines(manifest: Manifest) -> Iterator[dict[str, Any]]:
     for page in manifest.pages:
         if page.captured:
             yield {
-                "id": hashlib.sha256(page.url.encode()).hexdigest()[:22],
+                "id": page_id(page.url),
                 "url": page.final_url or page.url,
                 "title": page.title,
                 "ts": warc_date(page.attempts[-1].started_at),
