@@ -126,6 +126,12 @@ class Archive:
         )
         self._writer.write_record(record)
 
+    def picture(self, uri: str, body: bytes, content_type: str, at: datetime) -> None:
+        """Write a picture that has no address of its own, once."""
+        if uri not in self._sha256:
+            self._sha256[uri] = hashlib.sha256(body).hexdigest()
+            self.resource(uri, body, content_type, at)
+
     def json(self, uri: str, value: Any, at: datetime) -> None:  # noqa: ANN401
         """Write a ``resource`` record of JSON."""
         text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))

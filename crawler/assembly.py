@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,14 +17,14 @@ from crawler.browsing import Browsed
 from crawler.frontier import FoundFile, PlannedPage
 from crawler.guard import GuardEvent
 from crawler.openness import Opened, combine_fetches
+from crawler.pictures import image_captures, picture_url, record_pictures
 from crawler.plain import Fetched
-from crawler.reading import PageReading
+from crawler.reading import FoundImage, PageReading
 from crawler.task import CrawlOrder, SpaceTask
 from models.manifest import (
     Attempt,
     Canary,
     HostFacts,
-    ImageCapture,
     Manifest,
     NotCaptured,
     PageCapture,
@@ -47,6 +48,11 @@ from rules.profile import Profile
 CLOSED = frozenset(
     {Visibility.LOGIN, Visibility.PASSWORD, Visibility.RESTRICTED, Visibility.HIDDEN}
 )
+#: What can be seen and not read, as the script that reads a page names it.
+UNREAD_WORDS = {
+    "canvas": "个画布,其中的文字未读",
+    "closed_shadow": "个可能封闭的影子节点,其中的文字未读",
+}
 
 
 @dataclass(slots=True)
@@ -113,6 +119,7 @@ def record_attempt(archive: Archive, page: VisitedPage, at: datetime) -> None:
     reading = browsed.reading
     archive.json(f"urn:text:{url}", [b.model_dump(mode="json") for b in reading.blocks], at)
     archive.resource(f"urn:dom:{url}", browsed.dom.encode(), "text/html; charset=utf-8", at)
+    record_pictures(archive, reading, at)
     page.stored = ["text", "dom"]
     if reading.screenshot:
         archive.resource(f"urn:fullPage:{url}", reading.screenshot, "image/jpeg", at)
@@ -144,7 +151,7 @@ def assemble(
         declared=pages[0].declared,
         pages=tuple(sorted(pages, key=lambda page: (page.kind is not PageKind.HOME, page.url))),
         resources=tuple(_resources(found)),
-        images=tuple(_images(found.pages, sha256_of)),
+        images=tuple(image_captures(_shown(found.pages), sha256_of)),
         not_captured=tuple(found.not_captured),
         refused_by_guard=tuple(_refused(found.refused)),
         hosts=found.hosts,
@@ -199,7 +206,8 @@ def _page(page: VisitedPage, profile: Profile, *, canary_up: bool) -> PageCaptur
         attempts=tuple(page.attempts),
         status=last.status,
         blocks=len(reading.blocks) if reading else 0,
-        images=tuple(image.url for image in reading.images) if reading else (),
+        images=tuple(picture_url(image.url) for image in reading.images) if reading else (),
+        unread=tuple(_unread(page, reading)),
         frames_unread=tuple(reading.frames_unread) if reading else (),
         text_sha256=_text_sha256(reading),
         captured=reading is not None and last.outcome is Outcome.OK,
@@ -255,30 +263,20 @@ def _resource(file: VisitedFile, *, canary_up: bool) -> ResourceCapture:
     )
 
 
-def _images(
-    pages: Sequence[VisitedPage], sha256_of: Callable[[str], str | None]
-) -> list[ImageCapture]:
-    captures: dict[str, ImageCapture] = {}
+def _shown(pages: Sequence[VisitedPage]) -> Iterator[tuple[str, FoundImage]]:
+    """Every picture with the page it is on."""
     for page in pages:
-        reading = page.browsed.reading if page.browsed else None
-        for image in reading.images if reading else ():
-            inline = image.url.startswith("data:")
-            digest = hashlib.sha256(image.url.encode()).hexdigest() if inline else None
-            url = f"data:sha256-{digest}" if inline else image.url
-            sha256 = digest or sha256_of(image.url)
-            captures.setdefault(
-                url,
-                ImageCapture(
-                    url=url,
-                    found_on=page.planned.url,
-                    alt=image.alt,
-                    width=image.width,
-                    height=image.height,
-                    sha256=sha256,
-                    captured=sha256 is not None,
-                ),
-            )
-    return [captures[url] for url in sorted(captures)]
+        if page.browsed and page.browsed.reading:
+            for image in page.browsed.reading.images:
+                yield page.planned.url, image
+
+
+def _unread(page: VisitedPage, reading: PageReading | None) -> Iterator[NotCaptured]:
+    """What the page shows and holds no text that can be read, by kind."""
+    kinds = Counter(reading.unread if reading else ())
+    for kind, count in sorted(kinds.items()):
+        what = f"{count} {UNREAD_WORDS[kind]}"
+        yield NotCaptured(url=page.planned.url, reason=NotScreened.PICTURE_TEXT, detail=what)
 
 
 def _refused(events: Sequence[GuardEvent]) -> list[NotCaptured]:

@@ -15,7 +15,7 @@ from crawler.access import Observation
 from crawler.faults import browser_fault, denial_for
 from crawler.guard import Guard, denial_of
 from crawler.plain import Download, first_line
-from crawler.reading import PageReading, Traffic, read_page
+from crawler.reading import PageReading, Traffic, read_page, watch_shadows
 from crawler.recorder import Recorder
 from models.vocabulary import Outcome
 from rules.profile import Profile
@@ -103,6 +103,8 @@ class BrowserClient:
     def _request(self, url: str, attempt: int, sightings: list[_Sighting]) -> Request:
         async def prepare(page: Page, request: Request) -> None:
             self._recorder.attach(page, url)
+            if page.context not in {known.context for known in self._pages}:
+                await watch_shadows(page.context)
             self._pages.add(page)
             browser = page.context.browser
             self.version = browser.version if browser else ""
@@ -176,7 +178,7 @@ class BrowserClient:
             status=sighting.status,
             headers=sighting.headers,
             text=reading.text,
-            images=len(reading.images),
+            images=sum(not image.background for image in reading.images),
             shown=reading.shown,
             password_field=reading.password_field,
         )

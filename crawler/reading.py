@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any
 
+from playwright.async_api import BrowserContext, Frame, Page, Request, Response
 from playwright.async_api import Error as PlaywrightError
-from playwright.async_api import Frame, Page, Request, Response
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from crawler.guard_denial import denial_of
@@ -25,6 +25,20 @@ from rules.profile import Profile
 SCRIPT = (resources.files(__package__) / "reading.js").read_text(encoding="utf-8")
 #: Where the browser shows an error of its own instead of an answer.
 ERROR_PAGE = "chrome-error:"
+
+#: Notices closed shadow trees as scripts make them: what they show can be read no other way. The page
+#: goes on as it would; ``reading.js`` looks them up by the same symbol.
+CLOSED_SCRIPT = """(() => {
+  const roots = new WeakMap();
+  Object.defineProperty(document, Symbol.for("spaceaudit.closed"), { value: roots });
+  Element.prototype.attachShadow = new Proxy(Element.prototype.attachShadow, {
+    apply(attach, host, [init]) {
+      const root = Reflect.apply(attach, host, [init]);
+      if (init?.mode === "closed") roots.set(host, root);
+      return root;
+    },
+  });
+})()"""
 
 #: Whether a frame's element is shown, how far its content stands in from its outer edge, its source.
 FRAME_SCRIPT = """(el) => {
@@ -88,6 +102,8 @@ class FoundImage:
     alt: str
     width: int
     height: int
+    #: Laid behind the content by a style sheet: its size is then that of the place it fills.
+    background: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +134,8 @@ class PageReading:
     images: list[FoundImage] = field(default_factory=list)
     frames_unread: list[str] = field(default_factory=list)
     embeds: list[Embed] = field(default_factory=list)
+    #: What is shown and holds no text that can be read: ``canvas``, ``closed_shadow``.
+    unread: list[str] = field(default_factory=list)
     password_field: bool = False
     shown: frozenset[str] = frozenset()
     declared: str | None = None
@@ -196,6 +214,11 @@ class Traffic:
             if self._open == 0 and since >= QUIET_SECONDS:
                 return
             await asyncio.sleep(max(0.01, min(left, QUIET_SECONDS - since)))
+
+
+async def watch_shadows(context: BrowserContext) -> None:
+    """Have every page of a context note its closed shadow trees; before its first navigation."""
+    await context.add_init_script(CLOSED_SCRIPT)
 
 
 async def read_page(page: Page, profile: Profile, traffic: Traffic) -> PageReading:
@@ -336,6 +359,7 @@ def _add(
     ]
     reading.links += [FoundLink(raw["href"], raw["text"], file=True) for raw in data["files"]]
     reading.images += [FoundImage(**raw) for raw in data["images"]]
+    reading.unread += data["unread"]
     reading.embeds += [Embed(**raw) for raw in data["embeds"]]
     reading.password_field = reading.password_field or data["passwordField"]
     reading.shown |= frozenset(data["shown"])
