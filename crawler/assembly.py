@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Literal
@@ -96,6 +96,8 @@ class Found:
     refused: Sequence[GuardEvent]
     canary: Canary
     hosts: tuple[HostFacts, ...] = ()
+    #: Where redirects led: a picture is listed by the address that its bytes came from.
+    arrived: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,7 @@ def assemble(
     """Build the manifest, its content digest included."""
     home = found.pages[0]
     measured = combine(home.attempts, canary_up=found.canary.up)
-    pages = [_page(page, under.profile, canary_up=found.canary.up) for page in found.pages]
+    pages = [_page(page, under.profile, found) for page in found.pages]
     visibility, reasons = _space_visibility(measured, pages)
     reasons += tuple(_contradictions(pages, visibility))
     manifest = Manifest(
@@ -151,7 +153,7 @@ def assemble(
         declared=pages[0].declared,
         pages=tuple(sorted(pages, key=lambda page: (page.kind is not PageKind.HOME, page.url))),
         resources=tuple(_resources(found)),
-        images=tuple(image_captures(_shown(found.pages), sha256_of)),
+        images=tuple(image_captures(_shown(found), sha256_of)),
         not_captured=tuple(found.not_captured),
         refused_by_guard=tuple(_refused(found.refused)),
         hosts=found.hosts,
@@ -190,8 +192,9 @@ def _contradictions(pages: Sequence[PageCapture], space: Visibility) -> Iterator
             yield Reason(code="declared_differs", evidence=f"{page.url}:{said}")
 
 
-def _page(page: VisitedPage, profile: Profile, *, canary_up: bool) -> PageCapture:
-    measured = combine(page.attempts, canary_up=canary_up)
+def _page(page: VisitedPage, profile: Profile, found: Found) -> PageCapture:
+    measured = combine(page.attempts, canary_up=found.canary.up)
+    shown = _shown(replace(found, pages=[page]))
     reading = page.browsed.reading if page.browsed else None
     last = page.attempts[-1]
     return PageCapture(
@@ -206,7 +209,7 @@ def _page(page: VisitedPage, profile: Profile, *, canary_up: bool) -> PageCaptur
         attempts=tuple(page.attempts),
         status=last.status,
         blocks=len(reading.blocks) if reading else 0,
-        images=tuple(picture_url(image.url) for image in reading.images) if reading else (),
+        images=tuple(dict.fromkeys(picture_url(image.url) for _, image in shown)),
         unread=tuple(_unread(page, reading)),
         frames_unread=tuple(reading.frames_unread) if reading else (),
         text_sha256=_text_sha256(reading),
@@ -263,12 +266,12 @@ def _resource(file: VisitedFile, *, canary_up: bool) -> ResourceCapture:
     )
 
 
-def _shown(pages: Sequence[VisitedPage]) -> Iterator[tuple[str, FoundImage]]:
+def _shown(found: Found) -> Iterator[tuple[str, FoundImage]]:
     """Every picture with the page it is on."""
-    for page in pages:
+    for page in found.pages:
         if page.browsed and page.browsed.reading:
             for image in page.browsed.reading.images:
-                yield page.planned.url, image
+                yield page.planned.url, replace(image, url=found.arrived.get(image.url, image.url))
 
 
 def _unread(page: VisitedPage, reading: PageReading | None) -> Iterator[NotCaptured]:

@@ -7,7 +7,7 @@ asked for and changes until the visit ends, for what a page asked late may still
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from weakref import WeakKeyDictionary
@@ -193,6 +193,18 @@ class PageLog:
         for opened in (*self._visits, self._stray):
             yield from opened.rows
         yield from self._homeless.values()
+
+    def arrived(self) -> Mapping[str, str]:
+        """Where the redirects of addresses led, from each to the last one."""
+        steps = {row.redirected_from: row.url for row in self.all_rows() if row.redirected_from}
+        ends: dict[str, str] = {}
+        for start, end in steps.items():
+            seen = {start}
+            while end in steps and end not in seen:
+                seen.add(end)
+                end = steps[end]  # noqa: PLW2901  (walked on from where the loop put it)
+            ends[start] = end
+        return ends
 
     def _of(self, page: Page | None) -> _Opened | None:
         return self._stray if page is None else self._opened.get(self._opener.get(page, page))

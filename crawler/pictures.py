@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import lru_cache
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote_to_bytes, urldefrag
 
 from crawler.archive import Archive
 from crawler.reading import FoundImage, PageReading
@@ -42,7 +42,7 @@ def written_in(url: str) -> tuple[str, bytes] | None:
 def picture_url(url: str) -> str:
     """What the manifest calls a picture: its address, or for one written into the page its digest."""
     if not url.startswith("data:"):
-        return url
+        return urldefrag(url).url
     written = written_in(url)
     content = written[1] if written else url.encode()
     return f"urn:image:{hashlib.sha256(content).hexdigest()}"

@@ -135,7 +135,7 @@ class Visit:
                     await self._round(number, end)
                 if not self._unsettled():
                     break
-            await self._close_gaps()
+            await self._close_gaps(end)
             canary = Canary(url=self._canary_url, before=before, after=await self._canary())
             manifest = self._manifest(started, canary)
         finally:
@@ -316,14 +316,16 @@ class Visit:
         reached = self._means.guard.reached(self.snapshot_id).get(host, ()) if host else ()
         return reached[-1] if reached else None
 
-    async def _close_gaps(self) -> None:
-        """Fetch plainly what pages show and the browser did not bring whole."""
+    async def _close_gaps(self, end: float) -> None:
+        """Fetch plainly what pages show and the browser did not bring whole, while there is time."""
         log = self._recorder.log
         add_unasked(log, self._pages.values())
         wanted = [
             url for url in gaps(log, self._archive.sha256_of) if not self._robots.refusal(url)
         ]
-        await self._all(wanted, self._fetch_gap)
+        if wanted and asyncio.get_running_loop().time() < end:
+            async with self._means.visit_slots:
+                await self._all(wanted, self._fetch_gap)
 
     async def _fetch_gap(self, url: str) -> None:
         await self._plain.get(url)
@@ -338,6 +340,7 @@ class Visit:
             hosts=self._hosts.facts(self._means.guard.reached(self.snapshot_id)),
             refused=self._means.guard.events(self.snapshot_id),
             canary=canary,
+            arrived=log.arrived(),
         )
         return assemble(
             found,

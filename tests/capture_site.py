@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import re
 from dataclasses import dataclass
 from typing import Literal
@@ -130,6 +131,8 @@ TRUTHS: dict[str, Truth] = {
 #: What the page names and nobody fetches, and what never ends.
 ICON, APP, EVENTS, NOWHERE = "icon.png", "app.webmanifest", "events", "nowhere.png"
 POSTED = "count=1&who=访客".encode()
+#: A picture written into the page, and one that a script makes.
+WRITTEN, MADE = png("written into the page"), png("made by a script")
 
 PAGE = """<!doctype html><meta charset=utf-8><title>样样都有</title>
 <link rel=stylesheet href=style.css><link rel=icon href=icon.png>
@@ -142,8 +145,10 @@ PAGE = """<!doctype html><meta charset=utf-8><title>样样都有</title>
 <audio src=sound.mp3 controls></audio><audio src=quiet.mp3 preload=none controls></audio>
 <video src=film.mp4 poster=poster.png width=90 height=60><track src=track.vtt srclang=zh></video>
 <embed src=embed.pdf type=application/pdf width=90 height=60>
+<img id=blob alt=""><img src="{written}" alt="">
 <div style="height: 6000px"></div><img src=lazy.png loading=lazy alt="" width=9 height=9>
 <script>
+blob.src = URL.createObjectURL(new Blob([Uint8Array.from([{bytes}])], {{type: 'image/png'}}));
 new Worker('worker.js'); open('popup.html'); new EventSource('events');
 navigator.sendBeacon('beacon', new Blob(['{posted}'], {{type: 'text/plain'}}));
 </script>"""
@@ -151,7 +156,12 @@ navigator.sendBeacon('beacon', new Blob(['{posted}'], {{type: 'text/plain'}}));
 
 def page(foreign: str) -> bytes:
     """The page itself; its foreign frame is at the address ``foreign``."""
-    return PAGE.format(foreign=foreign, posted=POSTED.decode()).encode()
+    return PAGE.format(
+        foreign=foreign,
+        posted=POSTED.decode(),
+        written="data:image/png;base64," + base64.b64encode(WRITTEN).decode(),
+        bytes=",".join(map(str, MADE)),
+    ).encode()
 
 
 def answers(prefix: str, foreign: str) -> dict[str, Answer]:

@@ -25,9 +25,11 @@ from tests.capture_site import (
     APP,
     EVENTS,
     ICON,
+    MADE,
     NOWHERE,
     POSTED,
     TRUTHS,
+    WRITTEN,
     Truth,
     answers,
     foreign_answers,
@@ -268,6 +270,31 @@ def test_the_manifest_lists_what_is_missing_and_not_what_nobody_reads(
     assert Fate.STREAM.label in missed[everything.home + EVENTS].detail
 
 
+# Pictures
+
+
+def test_every_picture_is_listed_with_its_bytes(everything: Everything) -> None:
+    images = {image.url: image for image in everything.manifest.images}
+    assert len(images) == len(everything.manifest.images)
+    with SnapshotReader(everything.path) as reader:
+        kept = {url: reader.body(url) for url, image in images.items() if image.captured}
+    for name in ("plain.png", "srcset.png", "picture.png", "lazy.png", "bg.png", "poster.png"):
+        assert kept[everything.url(TRUTHS[name])] == TRUTHS[name].body
+    assert kept[f"urn:image:{sha256(WRITTEN)}"] == WRITTEN
+    made = [body for url, body in kept.items() if url.startswith("blob:")]
+    assert made == [MADE]
+    assert not images[everything.home + NOWHERE].captured, "an error page is no picture"
+
+
+def test_a_picture_behind_a_redirect_is_listed_by_where_it_came_from(
+    everything: Everything,
+) -> None:
+    images = {image.url: image for image in everything.manifest.images}
+    assert images[everything.url(TRUTHS["moved.png"])].captured
+    assert everything.home + "moved" not in images
+    assert set(everything.manifest.pages[0].images) == set(images)
+
+
 # The records
 
 
@@ -280,8 +307,20 @@ def test_each_record_of_the_browser_names_its_page_and_purpose(
         (record,) = (r for r in records if r.kind == "response" and r.url == url)
         assert record.headers["WARC-Page-ID"] == info.page_id
     with zipfile.ZipFile(everything.path) as wacz:
-        listed = wacz.read("pages/pages.jsonl").decode().splitlines()[1:]
-    assert [json.loads(line)["id"] for line in listed] == [info.page_id]
+        head, *listed = map(json.loads, wacz.read("pages/pages.jsonl").decode().splitlines())
+        package = json.loads(wacz.read("datapackage.json"))
+    assert head["format"] == "json-pages-1.0"
+    (line,) = listed
+    assert line.pop("ts") >= package["mainPageDate"]
+    assert line == {
+        "id": info.page_id,
+        "url": everything.home,
+        "title": "样样都有",
+        "status": 200,
+        "seed": True,
+    }
+    assert package["mainPageUrl"] == everything.home
+    assert package["description"] == f"{everything.home} (所有人可见)"
 
 
 def test_each_answer_names_the_servers_address_and_not_the_guards(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from io import BytesIO
+from ipaddress import ip_address
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 import pytest
 from warcio.archiveiterator import ArchiveIterator
 
+from crawler.addresses import Address
 from crawler.archive import Archive
 from crawler.pageinfo import gaps, not_captured
 from crawler.pagelog import PageLog, Row, is_whole
@@ -20,6 +23,7 @@ from crawler.reading import FoundImage, PageReading
 from crawler.task import CrawlOrder, SpaceTask
 from crawler.warcinfo import warc_info
 from models.vocabulary import Fate, NotScreened
+from tests.guard_site import JOB, Site, fetch, guarding
 from tests.snapshots import AT, URL, exchange
 
 DOT = "data:image/png;base64,iVBORw0KGgo="
@@ -108,6 +112,47 @@ def test_the_servers_address_comes_from_who_connected(tmp_path: Path) -> None:
 def test_an_unknown_address_is_left_out(tmp_path: Path) -> None:
     response, _ = written(tmp_path / "w.gz", exchange(URL, b"x"))
     assert response.head.get_header("WARC-IP-Address") is None
+
+
+def test_the_guard_tells_where_it_connected_to_and_forgets() -> None:
+    async def ask() -> None:
+        async with Site() as open_, Site(host="127.0.0.9") as closed, guarding(open_) as guard:
+            await fetch(guard, open_.url)
+            await fetch(guard, closed.url)
+            assert guard.reached(JOB) == {("127.0.0.1", open_.port): ["127.0.0.1"]}
+            assert guard.reached("another") == {}
+            guard.forget(JOB)
+            assert guard.reached(JOB) == {}
+
+    asyncio.run(ask())
+
+
+def test_a_host_that_moves_keeps_its_newest_address_last() -> None:
+    async def ask() -> None:
+        answers = iter([["127.0.0.1"], ["127.0.0.1"], ["127.0.0.2"], ["127.0.0.1"]])
+
+        async def resolve(_: str, __: int) -> list[Address]:
+            return [ip_address(each) for each in next(answers)]
+
+        # The same port on two addresses, as a host behind two has it.
+        async with (
+            Site() as site,
+            await asyncio.start_server(site._accept, "127.0.0.2", site.port),
+            guarding(site, also=f"127.0.0.2:{site.port}", resolve=resolve) as guard,
+        ):
+            host = ("platform.example", site.port)
+            told = []
+            for _ in range(4):
+                await fetch(guard, f"http://{host[0]}:{host[1]}/")
+                told.append(list(guard.reached(JOB).get(host, [])))
+        assert told == [
+            ["127.0.0.1"],
+            ["127.0.0.1"],
+            ["127.0.0.1", "127.0.0.2"],
+            ["127.0.0.2", "127.0.0.1"],
+        ]
+
+    asyncio.run(ask())
 
 
 def order(**values: Any) -> CrawlOrder:
