@@ -119,6 +119,11 @@ class PageLog:
         """Whether what ``owner`` asks for belongs to ``page``."""
         return owner is not None and (owner is page or self._opener.get(owner) is page)
 
+    def is_open(self, page: Page, row: Row) -> bool:
+        """Whether a row is of the address that a page is at now."""
+        opened = self._opened.get(page)
+        return opened is not None and (opened.url, opened.attempt) == (row.page_url, row.attempt)
+
     def popups_unanswered(self, page: Page) -> bool:
         """Whether a window that the page opened still waits for its document."""
         opened = self._opened.get(page)
@@ -154,12 +159,11 @@ class PageLog:
             row.close(Fate.STREAM, "WebSocket 传送的内容不存")
             opened.rows.append(row)
 
-    def answered(self, response: Response) -> Row:
-        """An answer has begun; the row it belongs to, a loose one after its page was read."""
-        request = response.request
-        row = self._rows.get(request)
+    def answered(self, response: Response) -> Row | None:
+        """An answer has begun; its row, or None when its page had been read before it was asked for."""
+        row = self._rows.get(response.request)
         if row is None:
-            row = Row(request.url, request.method, request.resource_type, "", 1, datetime.now(UTC))
+            return None
         row.fate = Fate.STREAM
         row.status = response.status
         row.mime = response.headers.get("content-type", "").partition(";")[0].strip() or None

@@ -86,10 +86,18 @@ class Recorder:
         return self.log.end(page)
 
     def _on_response(self, response: Response) -> None:
+        row = self.log.answered(response)
+        if row is None:
+            # What a page still does once it has been read was not part of what was read.
+            return
         request = response.request
         page = page_of(request)
-        row = self.log.answered(response)
-        if page and request.is_navigation_request() and request.frame is page.main_frame:
+        if (
+            page is not None
+            and request.is_navigation_request()
+            and request.frame is page.main_frame
+            and self.log.is_open(page, row)
+        ):
             self._main[page] = response
         if self._skip(response):
             row.close(Fate.REFUSED, response.headers.get(DENIED_HEADER, ""))
