@@ -29,6 +29,9 @@ UNREAD_KINDS = frozenset({"icon", "manifest"})
 #: It is there, and the browser did not bring it whole.
 OPEN_GAPS = frozenset({Fate.PARTIAL, Fate.GONE, Fate.ABORTED, Fate.STREAM, Fate.NOT_ASKED})
 
+#: What one request did not bring whole and another may have.
+NOT_WHOLE = OPEN_GAPS | {Fate.FAILED, Fate.UNANSWERED}
+
 DigestOf = Callable[[str], str | None]
 
 
@@ -145,7 +148,7 @@ class _Telling:
 def _came_otherwise(row: Row, sha256_of: DigestOf) -> bool:
     """Whether what this request did not bring home whole came by another."""
     return (
-        row.fate in OPEN_GAPS
+        row.fate in NOT_WHOLE
         and row.method == "GET"
         and row.kind in FETCHABLE
         and sha256_of(row.url) is not None

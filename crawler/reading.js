@@ -169,6 +169,26 @@
     const url = address(value), rect = el.getBoundingClientRect();
     if (url) images.push({ url, alt: "", width: Math.round(rect.width), height: Math.round(rect.height) });
   };
+  // What a script drew, as a picture; null for one that shows nothing, is of another site, or is drawn in a
+  // way that leaves nothing to read.
+  const MOST_PIXELS = 4e6;
+  const drawing = (canvas) => {
+    if (canvas.width * canvas.height > MOST_PIXELS) return null;
+    const blank = document.createElement("canvas");
+    [blank.width, blank.height] = [canvas.width, canvas.height];
+    try {
+      const url = canvas.toDataURL("image/png");
+      return url === blank.toDataURL("image/png") ? null : url;
+    } catch { return null; }
+  };
+  // A picture that a script made has an address that ends with the page: its pixels are kept.
+  const copyOf = (img) => {
+    const copy = document.createElement("canvas");
+    [copy.width, copy.height] = [img.naturalWidth, img.naturalHeight];
+    if (!copy.width || copy.width * copy.height > MOST_PIXELS) return null;
+    copy.getContext("2d").drawImage(img, 0, 0);
+    return drawing(copy);
+  };
   // Large enough to show a word.
   const legible = (el) => { const rect = el.getBoundingClientRect(); return rect.width >= 24 && rect.height >= 10; };
   const readAttributes = (el) => {
@@ -180,14 +200,19 @@
     const tag = el.tagName;
     if (tag === "A" || tag === "AREA") addLink(el, tag === "A" && !takesPlace(el));
     else if (tag === "IMG") {
-      const url = address(el.currentSrc || el.getAttribute("src"));
+      const source = address(el.currentSrc || el.getAttribute("src"));
+      const url = source?.startsWith("blob:") ? copyOf(el) || source : source;
       if (url) images.push({ url, alt: el.alt || "", width: el.naturalWidth, height: el.naturalHeight });
       if (el.alt && el.alt.trim()) single(el, "alt", el.alt.trim());
     } else if (tag === "VIDEO" || tag === "AUDIO" || tag === "EMBED") {
       // The parts of a player take no place of their own.
       for (const part of [el, ...el.querySelectorAll("source, track")]) addFile(part.getAttribute("src"), part);
       if (tag === "VIDEO" && el.poster) picture(el.poster, el);
-    } else if (tag === "CANVAS") { if (legible(el)) unread.push("canvas"); }
+    } else if (tag === "CANVAS") {
+      const url = legible(el) && !isVolatile(el) && drawing(el);
+      if (url) images.push({ url, alt: "", width: el.width, height: el.height });
+      else if (legible(el)) unread.push("canvas");
+    }
     else if (tag === "image") picture(el.href?.baseVal, el);
     else if (tag === "SELECT") {
       const text = [...el.options].map((option) => option.label.trim()).filter(Boolean).join("\n");

@@ -134,9 +134,14 @@ class Recorder:
             row.close(Fate.TOO_LARGE, f"{len(body)} > {BODY_LIMIT} bytes")
             self._archive.write(_exchange(response, row, headers, truncated="length"))
             return
-        exchange = _exchange(response, row, headers, body)
+        missing = _missing(response, body)
+        exchange = _exchange(response, row, headers, body, "disconnect" if missing else None)
         self._archive.write(exchange)
         row.came(body, exchange.sha256, response.headers.get("content-range", ""))
+        if missing:
+            row.sha256 = None
+            row.close(Fate.PARTIAL, missing)
+            return
         await self._meet(response)
         tag = _strong_tag(response)
         if tag is not None:
@@ -183,6 +188,18 @@ def _why_cut(row: Row, error: PlaywrightError) -> str:
     if row.fate is Fate.FAILED:
         return "disconnect"
     return "time" if "closed" in error.message else "unspecified"
+
+
+def _missing(response: Response, body: bytes) -> str:
+    """Why a body is not the whole one: the browser hands over what had come when a connection broke."""
+    failure = response.request.failure
+    if failure:
+        return failure
+    told = response.headers.get("content-length", "")
+    encoded = response.headers.get("content-encoding", "identity") != "identity"
+    if encoded or not told.isdecimal() or not body or len(body) >= int(told):
+        return ""
+    return f"{len(body)} / {told} bytes"
 
 
 def _apart(headers: Mapping[str, str]) -> Pairs:

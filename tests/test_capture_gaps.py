@@ -20,7 +20,7 @@ from crawler.pagelog import PageLog, Row
 from crawler.recorder import Recorder
 from models.vocabulary import Fate
 from tests.crawl_site import Paths, answer
-from tests.guard_site import JOB, Site, guarding, holds, resets
+from tests.guard_site import JOB, Answer, Site, guarding, holds, resets
 
 pytestmark = pytest.mark.browser
 
@@ -34,7 +34,6 @@ fetch('slow.json', {{signal: AbortSignal.timeout(200)}}).catch(() => 0);
 fetch('{private_tls}').catch(() => 0);
 new WebSocket('ws://' + location.host + '/socket');
 </script>"""
-TAGGED = {"ETag": '"one"', "Cache_Control": "no-store"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +90,14 @@ async def _read(context: BrowserContext, recorder: Recorder, url: str) -> None:
     await page.close()
 
 
-def _table(private: Site) -> dict[str, object]:
+def _table(private: Site) -> dict[str, Answer]:
     to = {"private": private.url, "private_tls": private.url.replace("http", "https")}
     return {
         "/": answer(TROUBLE.format(**to)),
         "/again": answer("<link rel=stylesheet href=tagged.css><p>又一页</p>"),
-        "/tagged.css": answer("p { color: red }", kind="text/css", **TAGGED),
+        "/tagged.css": answer(
+            "p { color: red }", kind="text/css", ETag='"one"', Cache_Control="no-store"
+        ),
         "/reset.png": resets(CUT),
         "/never.png": holds(),
         "/slow.json": holds(),
@@ -117,7 +118,7 @@ def _truncated(path: Path, home: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("name", "fate"),
     [
-        ("reset.png", Fate.FAILED),
+        ("reset.png", Fate.PARTIAL),
         ("never.png", Fate.UNANSWERED),
         ("slow.json", Fate.ABORTED),
         ("large.json", Fate.TOO_LARGE),

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import pytest
+import io
 
+import pytest
+from PIL import Image
+
+from crawler.pictures import written_in
 from crawler.reading import PageReading, watch_shadows
-from tests.test_reading import SITE, Reader, assert_covers, block_of, reader, texts
+from rules.profile import parse_profile
+from tests.test_reading import PROFILE, SITE, Reader, assert_covers, block_of, reader, texts
 
 pytestmark = pytest.mark.browser
 
 __all__ = ["reader"]
 
 RED = "style='color:#f00;background:#f00'"
+DRAW = "const x = c.getContext('2d'); x.font = '40px serif'; x.fillText('加微信', 20, 90);"
 CLOSED = "<script>{host}.attachShadow({{mode: 'closed'}}).innerHTML = '<p>封闭的文字</p>'</script>"
 
 
@@ -133,6 +139,24 @@ def test_every_way_to_show_a_picture_is_found(
     assert urls(reader.read(html)) == pictures
 
 
+def test_what_a_script_draws_is_a_picture(reader: Reader) -> None:
+    found = reader.read(f"<canvas id=c width=300 height=150></canvas><script>{DRAW}</script>")
+    (image,) = found.images
+    written = written_in(image.url)
+    assert written is not None
+    drawn = Image.open(io.BytesIO(written[1]))
+    assert drawn.size == (image.width, image.height) == (300, 150)
+    box = drawn.getchannel("A").getbbox()
+    assert box is not None
+    assert box[2] - box[0] > 60, "three characters stand there"
+
+
+def test_a_drawing_that_changes_with_every_visit_is_none(reader: Reader) -> None:
+    html = f"<canvas class=counter id=c width=300 height=150></canvas><script>{DRAW}</script>"
+    found = reader.read(html, profile=parse_profile(PROFILE, "test"))
+    assert (found.images, found.unread) == ([], ["canvas"])
+
+
 # What cannot be read is said
 
 
@@ -142,6 +166,11 @@ def test_every_way_to_show_a_picture_is_found(
         ("<canvas width=300 height=150></canvas>", ["canvas"]),
         ("<canvas width=9 height=9></canvas>", []),
         ("<canvas width=300 height=150 style=display:none></canvas>", []),
+        (
+            "<canvas id=c width=300 height=150></canvas><script>c.getContext('webgl')</script>",
+            ["canvas"],
+        ),
+        (f"<canvas id=c width=300 height=150></canvas><script>{DRAW}</script>", []),
         ("<x-card style='display:block;height:50px'></x-card>", ["closed_shadow"]),
         ("<x-card style='display:block;height:50px'>看得见</x-card>", []),
         ("<x-icon></x-icon>", []),
