@@ -26,6 +26,8 @@ from models.vocabulary import Fate
 #: Bodies above this stay out of the WARC (the guard's own cap is higher), in bytes.
 BODY_LIMIT = 32 * 1024 * 1024
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
+#: Answers whose ``Content-Length`` is not their own body's, or whose body nobody reads.
+BODILESS = REDIRECTS | {204, 304}
 EVENT_STREAM = "text/event-stream"
 #: A window that a page opened is looked at this often until it has answered, with pauses in seconds.
 POPUP_LOOKS, POPUP_PAUSE = 20, 0.1
@@ -197,7 +199,8 @@ def _missing(response: Response, body: bytes) -> str:
         return failure
     told = response.headers.get("content-length", "")
     encoded = response.headers.get("content-encoding", "identity") != "identity"
-    if encoded or not told.isdecimal() or not body or len(body) >= int(told):
+    bodiless = response.status in BODILESS or response.request.method == "HEAD"
+    if encoded or bodiless or not told.isdecimal() or len(body) >= int(told):
         return ""
     return f"{len(body)} / {told} bytes"
 
