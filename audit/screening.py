@@ -177,6 +177,8 @@ class _Screening:
         self._row(CoverageKind.PAGE, page.url)
         for frame in page.frames_unread:
             self._row(CoverageKind.FRAME, frame, NotScreened.NOT_CAPTURED)
+        for unread in page.unread:
+            self._row(CoverageKind.IMAGE, f"{page.url}({unread.detail})", unread.reason)
         if page.more_below:
             what = f"{page.url}(页面不断加载,其下未读)"
             self._row(CoverageKind.PAGE, what, NotScreened.BUDGET)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from http import HTTPStatus
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,11 @@ TRANSFER_HEADERS = frozenset({"content-encoding", "transfer-encoding", "content-
 #: What reading a broken WARC file may raise.
 ARCHIVE_ERRORS = (ArchiveLoadFailed, EOFError)
 
-REASONS: Mapping[int, str] = {200: "OK", 301: "Moved Permanently", 302: "Found", 404: "Not Found"}
+#: The reason phrase of a status where the server gave none, as HTTP/2 never does.
+REASONS: Mapping[int, str] = {status.value: status.phrase for status in HTTPStatus}
+
+#: The address that a server was reached at, by the address asked for.
+Locate = Callable[[str], str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +49,27 @@ class Exchange:
     response_headers: tuple[tuple[str, str], ...]
     body: bytes
     at: datetime
+    #: The server's, where it is known better than by the archive's ``locate``.
     address: str | None = None
+    #: Why the body is not the whole one, in the words of WARC: ``length``, ``time``, ``disconnect``.
     truncated: str | None = None
+    request_body: bytes = b""
+    #: The reason phrase that the server gave.
+    phrase: str = ""
+    #: The page that asked, as ``page_id`` names it, and what for in the browser's words.
+    page_id: str | None = None
+    kind: str | None = None
+    #: SHA-256 of the body, in hex.
+    sha256: str = field(init=False)
 
-    @property
-    def sha256(self) -> str:
-        """SHA-256 of the body, in hex."""
-        return hashlib.sha256(self.body).hexdigest()
+    def __post_init__(self) -> None:
+        """Take the body's digest, once."""
+        object.__setattr__(self, "sha256", hashlib.sha256(self.body).hexdigest())
+
+
+def page_id(url: str) -> str:
+    """The id of a page in ``pages.jsonl`` and in ``WARC-Page-ID``."""
+    return hashlib.sha256(url.encode()).hexdigest()[:22]
 
 
 def warc_date(moment: datetime) -> str:
@@ -61,9 +80,12 @@ def warc_date(moment: datetime) -> str:
 class Archive:
     """Writes the records of one visit into one gzipped WARC file."""
 
-    def __init__(self, path: Path, info: Mapping[str, str]) -> None:
-        """Start the file with its ``warcinfo`` record."""
+    def __init__(
+        self, path: Path, info: Mapping[str, str], locate: Locate = lambda _: None
+    ) -> None:
+        """Start the file with its ``warcinfo`` record; ``locate`` tells servers' addresses."""
         self._path = path
+        self._locate = locate
         self._stream = path.open("wb")
         self._writer = WARCWriter(self._stream, gzip=True, warc_version="1.1")
         self._written: set[tuple[str, int, str]] = set()
@@ -72,11 +94,16 @@ class Archive:
         self._writer.write_record(record)
 
     def write(self, exchange: Exchange) -> None:
-        """Write the response and its request; the same answer of the same address only once."""
-        key = (exchange.url, exchange.status, exchange.sha256)
-        if exchange.status == 200:
+        """Write the response and its request; the same answer of the same address only once.
+
+        A part of an answer is not written where the whole one has been.
+        """
+        asked = f"{exchange.method} {exchange.url} {exchange.truncated or ''}"
+        key = (asked, exchange.status, exchange.sha256)
+        whole = exchange.status == 200 and exchange.truncated is None
+        if whole and exchange.method == "GET":
             self._sha256[exchange.url] = exchange.sha256
-        if key in self._written:
+        if key in self._written or (exchange.truncated and exchange.url in self._sha256):
             return
         self._written.add(key)
         response = self._response(exchange)
@@ -99,6 +126,12 @@ class Archive:
         )
         self._writer.write_record(record)
 
+    def picture(self, uri: str, body: bytes, content_type: str, at: datetime) -> None:
+        """Write a picture that has no address of its own, once."""
+        if uri not in self._sha256:
+            self._sha256[uri] = hashlib.sha256(body).hexdigest()
+            self.resource(uri, body, content_type, at)
+
     def json(self, uri: str, value: Any, at: datetime) -> None:  # noqa: ANN401
         """Write a ``resource`` record of JSON."""
         text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
@@ -109,21 +142,23 @@ class Archive:
         self._stream.close()
 
     def _response(self, exchange: Exchange) -> ArcWarcRecord:
-        extra = {"WARC-Date": warc_date(exchange.at)}
-        if exchange.address:
-            extra["WARC-IP-Address"] = exchange.address
-        if exchange.truncated:
-            extra["WARC-Truncated"] = exchange.truncated
+        extra = {
+            "WARC-Date": warc_date(exchange.at),
+            "WARC-IP-Address": exchange.address or self._locate(exchange.url),
+            "WARC-Truncated": exchange.truncated,
+            "WARC-Page-ID": exchange.page_id,
+            "WARC-Resource-Type": exchange.kind,
+        }
         headers = [_stored(name, value) for name, value in exchange.response_headers]
         headers.append(("Content-Length", str(len(exchange.body))))
-        status = f"{exchange.status} {REASONS.get(exchange.status, 'Status')}"
+        status = f"{exchange.status} {_phrase(exchange)}"
         return self._writer.create_warc_record(
             safe_url_string(exchange.url),
             "response",
             payload=BytesIO(exchange.body),
             length=len(exchange.body),
             http_headers=StatusAndHeaders(status, headers, protocol="HTTP/1.1"),
-            warc_headers_dict=extra,
+            warc_headers_dict={name: value for name, value in extra.items() if value},
         )
 
     def _request(self, exchange: Exchange) -> ArcWarcRecord:
@@ -134,11 +169,15 @@ class Archive:
         return self._writer.create_warc_record(
             safe_url_string(exchange.url),
             "request",
-            payload=BytesIO(b""),
-            length=0,
+            payload=BytesIO(exchange.request_body),
+            length=len(exchange.request_body),
             http_headers=StatusAndHeaders(line, headers, is_http_request=True),
             warc_headers_dict={"WARC-Date": warc_date(exchange.at)},
         )
+
+
+def _phrase(exchange: Exchange) -> str:
+    return _one_line(exchange.phrase) or REASONS.get(exchange.status, "Status")
 
 
 def _stored(name: str, value: str) -> tuple[str, str]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
+from typing import Literal
 
 from crawler.access import Measured, combine
 from crawler.archive import Archive
@@ -15,13 +17,14 @@ from crawler.browsing import Browsed
 from crawler.frontier import FoundFile, PlannedPage
 from crawler.guard import GuardEvent
 from crawler.openness import Opened, combine_fetches
+from crawler.pictures import image_captures, picture_url, record_pictures
 from crawler.plain import Fetched
-from crawler.reading import PageReading, strips_of
+from crawler.reading import FoundImage, PageReading, strips_of
 from crawler.task import CrawlOrder, SpaceTask
 from models.manifest import (
     Attempt,
     Canary,
-    ImageCapture,
+    HostFacts,
     Manifest,
     NotCaptured,
     PageCapture,
@@ -46,6 +49,15 @@ from rules.profile import Profile
 CLOSED = frozenset(
     {Visibility.LOGIN, Visibility.PASSWORD, Visibility.RESTRICTED, Visibility.HIDDEN}
 )
+#: What can be seen and not read, as the script that reads a page names it.
+UNREAD_WORDS = {
+    "canvas": "个画布,其中的文字未读",
+    "closed_shadow": "个可能封闭的影子节点,其中的文字未读",
+}
+
+
+#: A part of a page's evidence in the WARC file, as the first part of its ``urn:``.
+StoredPart = Literal["text", "dom", "fullPage"]
 
 
 @dataclass(slots=True)
@@ -55,6 +67,8 @@ class VisitedPage:
     planned: PlannedPage
     attempts: list[Attempt] = field(default_factory=list)
     browsed: Browsed | None = None
+    #: Which evidence of it is in the WARC file.
+    stored: list[StoredPart] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -86,6 +100,9 @@ class Found:
     not_captured: Sequence[NotCaptured]
     refused: Sequence[GuardEvent]
     canary: Canary
+    hosts: tuple[HostFacts, ...] = ()
+    #: Where redirects led: a picture is listed by the address that its bytes came from.
+    arrived: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,31 +119,28 @@ class Circumstances:
 
 
 def record_attempt(archive: Archive, page: VisitedPage, at: datetime) -> None:
-    """Write a page's evidence: screenshot, text blocks with boxes, DOM, and what it asked for."""
+    """Write a page's evidence: screenshot, text blocks with boxes, DOM."""
     browsed, url = page.browsed, page.planned.url
-    info = {
-        "url": url,
-        "attempt": page.attempts[-1].model_dump(mode="json"),
-        "requests": browsed.requests if browsed else 0,
-    }
-    archive.json(f"urn:pageinfo:{url}", info, at)
     if browsed is not None:
-        record_page(archive, url, browsed, at)
+        page.stored = record_page(archive, url, browsed, at)
         # In the file now; a visit of many pages must not hold them all.
         browsed.dom = ""
         if browsed.reading is not None:
             browsed.reading.strips.clear()
 
 
-def record_page(archive: Archive, url: str, browsed: Browsed, at: datetime) -> None:
-    """Write what was read of a page: screenshot, text blocks with boxes, DOM."""
+def record_page(archive: Archive, url: str, browsed: Browsed, at: datetime) -> list[StoredPart]:
+    """Write what was read of a page: screenshot, text blocks with boxes, DOM; returns what there was."""
     reading = browsed.reading
     if reading is None:
-        return
+        return []
     archive.json(f"urn:text:{url}", [b.model_dump(mode="json") for b in reading.blocks], at)
     archive.resource(f"urn:dom:{url}", browsed.dom.encode(), "text/html; charset=utf-8", at)
+    record_pictures(archive, reading, at)
     for number, strip in enumerate(reading.strips):
         archive.resource(screenshot_uri(url, number), strip, "image/jpeg", at)
+    parts: list[StoredPart] = ["text", "dom"]
+    return [*parts, "fullPage"] if reading.strips else parts
 
 
 def assemble(
@@ -135,7 +149,7 @@ def assemble(
     """Build the manifest, its content digest included."""
     home = found.pages[0]
     measured = combine(home.attempts, canary_up=found.canary.up)
-    pages = [_page(page, under.profile, canary_up=found.canary.up) for page in found.pages]
+    pages = [_page(page, under.profile, found) for page in found.pages]
     visibility, reasons = _space_visibility(measured, pages)
     reasons += tuple(_contradictions(pages, visibility))
     manifest = Manifest(
@@ -153,9 +167,10 @@ def assemble(
         declared=pages[0].declared,
         pages=tuple(sorted(pages, key=lambda page: (page.kind is not PageKind.HOME, page.url))),
         resources=tuple(_resources(found)),
-        images=tuple(_images(found.pages, sha256_of)),
+        images=tuple(image_captures(_shown(found), sha256_of)),
         not_captured=tuple(found.not_captured),
         refused_by_guard=tuple(_refused(found.refused)),
+        hosts=found.hosts,
         site_profile=under.profile.id,
         site_profile_digest=under.profile.digest,
         user_agent=under.user_agent,
@@ -191,8 +206,9 @@ def _contradictions(pages: Sequence[PageCapture], space: Visibility) -> Iterator
             yield Reason(code="declared_differs", evidence=f"{page.url}:{said}")
 
 
-def _page(page: VisitedPage, profile: Profile, *, canary_up: bool) -> PageCapture:
-    measured = combine(page.attempts, canary_up=canary_up)
+def _page(page: VisitedPage, profile: Profile, found: Found) -> PageCapture:
+    measured = combine(page.attempts, canary_up=found.canary.up)
+    shown = _shown(replace(found, pages=[page]))
     reading = page.browsed.reading if page.browsed else None
     last = page.attempts[-1]
     return PageCapture(
@@ -207,7 +223,8 @@ def _page(page: VisitedPage, profile: Profile, *, canary_up: bool) -> PageCaptur
         attempts=tuple(page.attempts),
         status=last.status,
         blocks=len(reading.blocks) if reading else 0,
-        images=tuple(image.url for image in reading.images) if reading else (),
+        images=tuple(dict.fromkeys(picture_url(image.url) for _, image in shown)),
+        unread=tuple(_unread(page, reading)),
         frames_unread=tuple(reading.frames_unread) if reading else (),
         text_sha256=_text_sha256(reading),
         captured=reading is not None and last.outcome is Outcome.OK,
@@ -264,30 +281,20 @@ def _resource(file: VisitedFile, *, canary_up: bool) -> ResourceCapture:
     )
 
 
-def _images(
-    pages: Sequence[VisitedPage], sha256_of: Callable[[str], str | None]
-) -> list[ImageCapture]:
-    captures: dict[str, ImageCapture] = {}
-    for page in pages:
-        reading = page.browsed.reading if page.browsed else None
-        for image in reading.images if reading else ():
-            inline = image.url.startswith("data:")
-            digest = hashlib.sha256(image.url.encode()).hexdigest() if inline else None
-            url = f"data:sha256-{digest}" if inline else image.url
-            sha256 = digest or sha256_of(image.url)
-            captures.setdefault(
-                url,
-                ImageCapture(
-                    url=url,
-                    found_on=page.planned.url,
-                    alt=image.alt,
-                    width=image.width,
-                    height=image.height,
-                    sha256=sha256,
-                    captured=sha256 is not None,
-                ),
-            )
-    return [captures[url] for url in sorted(captures)]
+def _shown(found: Found) -> Iterator[tuple[str, FoundImage]]:
+    """Every picture with the page it is on."""
+    for page in found.pages:
+        if page.browsed and page.browsed.reading:
+            for image in page.browsed.reading.images:
+                yield page.planned.url, replace(image, url=found.arrived.get(image.url, image.url))
+
+
+def _unread(page: VisitedPage, reading: PageReading | None) -> Iterator[NotCaptured]:
+    """What the page shows and holds no text that can be read, by kind."""
+    kinds = Counter(reading.unread if reading else ())
+    for kind, count in sorted(kinds.items()):
+        what = f"{count} {UNREAD_WORDS[kind]}"
+        yield NotCaptured(url=page.planned.url, reason=NotScreened.PICTURE_TEXT, detail=what)
 
 
 def _refused(events: Sequence[GuardEvent]) -> list[NotCaptured]:

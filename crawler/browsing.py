@@ -16,7 +16,7 @@ from crawler.access import Observation
 from crawler.faults import browser_fault, denial_for
 from crawler.guard import Guard, denial_of
 from crawler.plain import Download, first_line
-from crawler.reading import PageReading, Traffic, read_page
+from crawler.reading import PageReading, Traffic, read_page, watch_shadows
 from crawler.recorder import Recorder
 from crawler.tabs import CLOSE_SECONDS, close_page
 from crawler.turns import Turns
@@ -115,7 +115,9 @@ class BrowserClient:
 
     def _request(self, url: str, attempt: int, sightings: list[_Sighting]) -> Request:
         async def prepare(page: Page, request: Request) -> None:
-            self._recorder.attach(page)
+            if not any(page.context is known.context for known in self._traffic):
+                await watch_shadows(page.context)
+            self._recorder.attach(page, url)
             browser = page.context.browser
             self.version = browser.version if browser else ""
             request.meta["traffic"] = self._traffic_of(page)
@@ -193,7 +195,7 @@ class BrowserClient:
             status=sighting.status,
             headers=sighting.headers,
             text=reading.text,
-            images=len(reading.images),
+            images=sum(not image.background for image in reading.images),
             shown=reading.shown,
             password_field=reading.password_field,
         )

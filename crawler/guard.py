@@ -26,7 +26,7 @@ import re
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
@@ -141,6 +141,7 @@ class Guard:
         self._on_event = on_event
         self._secret = secrets.token_bytes(32)
         self._events: dict[str, deque[GuardEvent]] = {}
+        self._reached: dict[str, dict[tuple[str, int], list[str]]] = {}
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self.address = ""
@@ -190,9 +191,21 @@ class Guard:
         """What was carried or refused for a job, oldest first; open tunnels are not in it yet."""
         return list(self._events.get(job, ()))
 
+    def reached(self, job: str) -> Mapping[tuple[str, int], Sequence[str]]:
+        """The addresses connected to for a job, by host and port; the last one is the newest."""
+        return self._reached.get(job, {})
+
     def forget(self, job: str) -> None:
         """Drop a job's events."""
         self._events.pop(job, None)
+        self._reached.pop(job, None)
+
+    def _note_reached(self, entry: _Entry, host: str, port: int) -> None:
+        addresses = self._reached.setdefault(entry.job, {}).setdefault((host, port), [])
+        address = str(entry.address)
+        if address not in addresses[-1:]:
+            # Moved to the end when it was there before: a host that answers in turn stays short.
+            addresses[:] = [*(each for each in addresses if each != address), address]
 
     def _record(self, event: GuardEvent) -> None:
         if event.job:
@@ -297,6 +310,7 @@ class Guard:
 
     async def _forward(self, client: Client, request: RequestHead, entry: _Entry) -> bool:
         upstream = await open_route(request.host, request.port, self.policy, self._resolve, entry)
+        self._note_reached(entry, request.host, request.port)
         try:
             if request.method == "CONNECT":
                 await tunnel(client, upstream, entry.tally)

@@ -26,6 +26,7 @@ from scrapy.http import Response
 from crawler.access import Observation
 from crawler.archive import Archive, Exchange
 from crawler.guard import denial_of
+from crawler.hosts import HostBook
 from crawler.recorder import REDIRECTS
 from models.vocabulary import Outcome
 
@@ -77,11 +78,14 @@ class Fetched:
 class PlainClient:
     """Fetches for one visit; every request carries the visit's credentials to the guard."""
 
-    def __init__(self, download: Download, job: str, archive: Archive) -> None:
+    def __init__(
+        self, download: Download, job: str, archive: Archive, hosts: HostBook | None = None
+    ) -> None:
         """Fetch with Scrapy's ``download`` for guard job ``job``, recording into ``archive``."""
         self._download = download
         self._job = job
         self._archive = archive
+        self._hosts = hosts or HostBook()
 
     async def get(self, url: str, *, referer: str | None = None) -> Fetched:
         """Fetch an address anonymously and follow its redirects; never raises for a bad answer."""
@@ -103,6 +107,7 @@ class PlainClient:
             denied = denial_of(target, header_map(response))
             if denied is not None:
                 return Fetched(url, target, failure=denied.outcome, detail=denied.label)
+            self._hosts.showed(target, response.certificate)
             self._archive.write(_exchange(request, response))
             location = header_map(response).get("location")
             if response.status not in REDIRECTS or not location:
@@ -152,7 +157,6 @@ def _exchange(request: Request, response: Response) -> Exchange:
         response_headers=tuple(pairs),
         body=response.body,
         at=datetime.now(UTC),
-        address=str(response.ip_address) if response.ip_address else None,
     )
 
 

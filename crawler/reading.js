@@ -1,13 +1,16 @@
 // Reads one frame of a rendered page: its visible text with the place of every line, its links,
 // pictures and files, and the signs a site profile asks for. Runs in the page; returns JSON.
 (options) => {
-  const blocks = [], links = [], files = [], images = [];
+  const blocks = [], links = [], files = [], images = [], embeds = [], unread = [];
   const SKIP = new Set(["SCRIPT", "STYLE", "NOSCRIPT", "TEMPLATE", "HEAD", "META", "LINK"]);
   const TEXT_FIELDS = new Set(["text", "search", "button", "submit", "reset", "url", "email", "tel", "number"]);
   const visible = (el) => el.checkVisibility({ opacityProperty: true, visibilityProperty: true });
   const takesPlace = (el) => [el, ...el.querySelectorAll("*")].some(
     (part) => [...part.getClientRects()].some((r) => r.width > 0 && r.height > 0));
   const volatileSelector = options.volatile.join(",");
+  // Also a closed one, where it was noticed as it was made.
+  const closed = document[Symbol.for("spaceaudit.closed")];
+  const shadowOf = (el) => el.shadowRoot || closed?.get(el) || null;
   let passwordField = false;
 
   const locator = (element) => {
@@ -20,9 +23,14 @@
     return steps.join(" > ");
   };
   const isVolatile = (el) => Boolean(volatileSelector && el.closest && el.closest(volatileSelector));
+  // The whole page is on the picture, but of a frame only what it shows as it is scrolled.
+  const framed = window !== window.top;
   const place = (rect) => ({
-    x: rect.left + scrollX, y: rect.top + scrollY, width: rect.width, height: rect.height,
+    x: rect.left + (framed ? 0 : scrollX), y: rect.top + (framed ? 0 : scrollY),
+    width: rect.width, height: rect.height,
   });
+  const pictured = (rect) => !framed
+    || (rect.right > 0 && rect.bottom > 0 && rect.left < innerWidth && rect.top < innerHeight);
   const address = (value) => {
     if (!value?.trim()) return null;
     try { return new URL(value, document.baseURI).href; } catch { return null; }
@@ -101,7 +109,7 @@
     at[node.data.length] = current.text.length;
     if (!node.data.trim()) return;
     for (const [start, end, rect] of lines) {
-      if (at[end] > at[start]) current.lines.push({ start: at[start], end: at[end], ...place(rect) });
+      if (at[end] > at[start] && pictured(rect)) current.lines.push({ start: at[start], end: at[end], ...place(rect) });
     }
   };
 
@@ -109,7 +117,7 @@
     const rect = element.getBoundingClientRect();
     blocks.push({
       text, role, locator: locator(element), volatile: isVolatile(element),
-      lines: rect.width > 0 ? [{ start: 0, end: text.length, ...place(rect) }] : [],
+      lines: rect.width > 0 && pictured(rect) ? [{ start: 0, end: text.length, ...place(rect) }] : [],
     });
   };
 
@@ -126,6 +134,63 @@
     const url = value && address(value);
     if (url && /^https?:/.test(url)) files.push({ href: url, text: el.getAttribute("title") || el.getAttribute("alt") || "" });
   };
+  // Text that a style sheet puts before or after an element's own; the glyphs of an icon font are none.
+  const generates = [...document.styleSheets, ...document.adoptedStyleSheets].some((sheet) => {
+    const told = (rules) => [...rules].some((rule) =>
+      (/:(before|after|marker)/.test(rule.selectorText || "") && /["(]/.test(rule.style?.content || ""))
+      || told(rule.cssRules || []) || (rule.styleSheet && mayTell(rule.styleSheet)));
+    const mayTell = (one) => { try { return told(one.cssRules); } catch { return true; } };
+    return mayTell(sheet);
+  });
+  const generated = (el, which) => {
+    if (!generates && !el.getRootNode().host) return;
+    const { content, display, visibility } = getComputedStyle(el, which);
+    if (!content || content === "none" || content === "normal" || display === "none" || visibility !== "visible") return;
+    const strings = content.replace(/url\("[^"]*"\)/g, "").matchAll(/"((?:[^"\\]|\\.)*)"/g);
+    const text = [...strings].map(([, string]) => string.replace(/\\(.)/g, "$1")).join("").replace(/[\ue000-\uf8ff]/g, "");
+    if (!text.trim()) return;
+    if (!current) open(el);
+    const start = current.text.length;
+    current.text += text;
+    const rect = el.getBoundingClientRect();
+    if (rect.width > 0 && rect.height > 0 && pictured(rect)) current.lines.push({ start, end: current.text.length, ...place(rect) });
+  };
+  // A picture that a style sheet lays behind an element, as large as the element.
+  const background = (el, value) => {
+    if (!value || value === "none") return;
+    const rect = el.getBoundingClientRect();
+    const width = Math.round(rect.width), height = Math.round(rect.height);
+    for (const [, source] of value.matchAll(/url\("((?:[^"\\]|\\.)*)"\)/g)) {
+      const url = address(source.replace(/\\(.)/g, "$1"));
+      if (url && width > 1 && height > 1) images.push({ url, alt: "", width, height, background: true });
+    }
+  };
+  const picture = (value, el) => {
+    const url = address(value), rect = el.getBoundingClientRect();
+    if (url) images.push({ url, alt: "", width: Math.round(rect.width), height: Math.round(rect.height) });
+  };
+  // What a script drew, as a picture; null for one that shows nothing, is of another site, or is drawn in a
+  // way that leaves nothing to read.
+  const MOST_PIXELS = 4e6;
+  const drawing = (canvas) => {
+    if (canvas.width * canvas.height > MOST_PIXELS) return null;
+    const blank = document.createElement("canvas");
+    [blank.width, blank.height] = [canvas.width, canvas.height];
+    try {
+      const url = canvas.toDataURL("image/png");
+      return url === blank.toDataURL("image/png") ? null : url;
+    } catch { return null; }
+  };
+  // A picture that a script made has an address that ends with the page: its pixels are kept.
+  const copyOf = (img) => {
+    const copy = document.createElement("canvas");
+    [copy.width, copy.height] = [img.naturalWidth, img.naturalHeight];
+    if (!copy.width || copy.width * copy.height > MOST_PIXELS) return null;
+    copy.getContext("2d").drawImage(img, 0, 0);
+    return drawing(copy);
+  };
+  // Large enough to show a word.
+  const legible = (el) => { const rect = el.getBoundingClientRect(); return rect.width >= 24 && rect.height >= 10; };
   const readAttributes = (el) => {
     for (const name of options.fileAttributes) {
       if (el.hasAttribute(name)) addFile(el.getAttribute(name), el);
@@ -135,13 +200,29 @@
     const tag = el.tagName;
     if (tag === "A" || tag === "AREA") addLink(el, tag === "A" && !takesPlace(el));
     else if (tag === "IMG") {
-      const url = address(el.currentSrc || el.getAttribute("src"));
+      const source = address(el.currentSrc || el.getAttribute("src"));
+      const url = source?.startsWith("blob:") ? copyOf(el) || source : source;
       if (url) images.push({ url, alt: el.alt || "", width: el.naturalWidth, height: el.naturalHeight });
       if (el.alt && el.alt.trim()) single(el, "alt", el.alt.trim());
-    } else if (tag === "VIDEO" || tag === "AUDIO" || tag === "SOURCE" || tag === "EMBED") addFile(el.getAttribute("src"), el);
+    } else if (tag === "VIDEO" || tag === "AUDIO" || tag === "EMBED") {
+      // The parts of a player take no place of their own.
+      for (const part of [el, ...el.querySelectorAll("source, track")]) addFile(part.getAttribute("src"), part);
+      if (tag === "VIDEO" && el.poster) picture(el.poster, el);
+    } else if (tag === "CANVAS") {
+      const url = legible(el) && !isVolatile(el) && drawing(el);
+      if (url) images.push({ url, alt: "", width: el.width, height: el.height });
+      else if (legible(el)) unread.push("canvas");
+    }
+    else if (tag === "image") picture(el.href?.baseVal, el);
+    else if (tag === "SELECT") {
+      const text = [...el.options].map((option) => option.label.trim()).filter(Boolean).join("\n");
+      if (text) single(el, "value", text);
+    }
     else if (tag === "OBJECT") addFile(el.getAttribute("data"), el);
     else if (tag === "INPUT" || tag === "TEXTAREA") {
+      if (el.type === "image") picture(el.src, el);
       if (el.type === "password") passwordField = true;
+      else if (!el.value && el.placeholder?.trim()) single(el, "value", el.placeholder.trim());
       else if (el.value && el.value.trim() && (tag === "TEXTAREA" || TEXT_FIELDS.has(el.type))) single(el, "value", el.value.trim());
     }
   };
@@ -155,7 +236,7 @@
     if (node.nodeType !== 1 || SKIP.has(node.tagName)) return;
     if (node.tagName === "BR") { if (current) current.text += "\n"; return; }
     readAttributes(node);
-    const { display, contentVisibility } = getComputedStyle(node);
+    const { display, contentVisibility, backgroundImage } = getComputedStyle(node);
     if ((display !== "contents" && !visible(node)) || contentVisibility === "hidden") {
       for (const el of [node, ...node.querySelectorAll("a[href]")]) {
         if (el.matches("a[href]")) addLink(el, true);
@@ -163,28 +244,57 @@
       return;
     }
     readMedia(node);
-    if (node.tagName === "TEXTAREA") return;
-    const isBlock = (!display.startsWith("inline") && display !== "contents")
+    background(node, backgroundImage);
+    const tip = node.getAttribute("title")?.trim();
+    if (tip && tip !== node.textContent.trim() && tip !== node.getAttribute("alt")) single(node, "alt", tip);
+    if (node.tagName === "TEXTAREA" || node.tagName === "SELECT") return;
+    // A custom element that takes a place and has nothing to show of its own: what it shows is closed to scripts.
+    const shadow = shadowOf(node);
+    if (node.localName.includes("-") && !shadow && !node.childNodes.length && legible(node)) unread.push("closed_shadow");
+    if (display === "ruby-text") {
+      // The reading of a word stands over it: it must not part the word from what follows.
+      const around = current;
+      open(node);
+      for (const child of node.childNodes) walk(child);
+      flush();
+      current = around;
+      return;
+    }
+    const isBlock = (!display.startsWith("inline") && display !== "contents" && !display.startsWith("ruby"))
       // What changes with every visit must not take the sentence around it along.
       || Boolean(volatileSelector && node.matches(volatileSelector));
-    const children = node.shadowRoot ? node.shadowRoot.childNodes
+    const children = shadow ? shadow.childNodes
       : node.tagName === "SLOT" && node.assignedNodes().length ? node.assignedNodes({ flatten: true })
       : node.childNodes;
     const outer = current;
     if (isBlock) { flush(); open(node); }
+    generated(node, "::before");
     for (const child of children) walk(child);
+    generated(node, "::after");
     if (isBlock) { flush(); if (outer) open(outer.element); }
   };
 
   if (document.body && options.hidden) {
     // The frame itself is not shown.
     for (const el of document.querySelectorAll("a[href]")) addLink(el, true);
-  } else if (document.body) { walk(document.body); flush(); }
+  } else if (document.body) {
+    background(document.documentElement, getComputedStyle(document.documentElement).backgroundImage);
+    walk(document.body);
+    flush();
+  }
   const shown = (css) => [...document.querySelectorAll(css)].some(visible);
   const textOf = (css) => {
     const el = css && [...document.querySelectorAll(css)].find(visible);
     return el ? el.textContent.replace(/\s+/g, " ").trim() : null;
   };
+  // What a page names and a browser need not ask for.
+  const NAMED = { "embed[src]": "embed", "object[data]": "embed", "video[src]": "media", "audio[src]": "media",
+    "source[src]": "media", "track[src]": "texttrack", "link[rel~=icon][href]": "icon", "link[rel=manifest][href]": "manifest" };
+  for (const el of document.querySelectorAll(Object.keys(NAMED).join(","))) {
+    const url = address(el.getAttribute("src") || el.getAttribute("data") || el.getAttribute("href"));
+    const [, kind] = Object.entries(NAMED).find(([css]) => el.matches(css));
+    if (url && /^https?:/.test(url)) embeds.push({ url: url.split("#")[0], kind });
+  }
   // A library may have given arrays and the like a toJSON of their own, which would be used here.
   const untouched = (make) => {
     const kept = [Object, Array, String, Number, Boolean].map(({ prototype }) =>
@@ -196,7 +306,7 @@
   };
   // As one string: thousands of lines are costly to carry over one by one.
   return untouched(() => JSON.stringify({
-    title: document.title, blocks, links, files, images, passwordField,
+    title: document.title, blocks, links, files, images, embeds, unread, passwordField,
     shown: options.selectors.filter(shown),
     declared: textOf(options.declared), price: textOf(options.price),
     width: document.documentElement?.clientWidth || 0,

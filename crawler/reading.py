@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any
 
+from playwright.async_api import BrowserContext, Frame, Page, Request, Response
 from playwright.async_api import Error as PlaywrightError
-from playwright.async_api import Frame, Page, Request, Response
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from crawler.guard_denial import denial_of
@@ -25,6 +25,20 @@ from rules.profile import Profile
 SCRIPT = (resources.files(__package__) / "reading.js").read_text(encoding="utf-8")
 #: Where the browser shows an error of its own instead of an answer.
 ERROR_PAGE = "chrome-error:"
+
+#: Notices closed shadow trees as scripts make them: what they show can be read no other way. The page
+#: goes on as it would; ``reading.js`` looks them up by the same symbol.
+CLOSED_SCRIPT = """(() => {
+  const roots = new WeakMap();
+  Object.defineProperty(document, Symbol.for("spaceaudit.closed"), { value: roots });
+  Element.prototype.attachShadow = new Proxy(Element.prototype.attachShadow, {
+    apply(attach, host, [init]) {
+      const root = Reflect.apply(attach, host, [init]);
+      if (init?.mode === "closed") roots.set(host, root);
+      return root;
+    },
+  });
+})()"""
 
 #: Whether a frame's element is shown, how far its content stands in from its outer edge, its source.
 FRAME_SCRIPT = """(el) => {
@@ -91,6 +105,16 @@ class FoundImage:
     alt: str
     width: int
     height: int
+    #: Laid behind the content by a style sheet: its size is then that of the place it fills.
+    background: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Embed:
+    """Something a page shows or names that a browser need not ask for: a player's file, an icon."""
+
+    url: str
+    kind: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +136,9 @@ class PageReading:
     links: list[FoundLink] = field(default_factory=list)
     images: list[FoundImage] = field(default_factory=list)
     frames_unread: list[str] = field(default_factory=list)
+    embeds: list[Embed] = field(default_factory=list)
+    #: What is shown and holds no text that can be read: ``canvas``, ``closed_shadow``.
+    unread: list[str] = field(default_factory=list)
     password_field: bool = False
     shown: frozenset[str] = frozenset()
     declared: str | None = None
@@ -157,6 +184,9 @@ class Traffic:
         self._changed = asyncio.get_running_loop().time()
 
     def _begin(self, request: Request) -> None:
+        if request.resource_type == "eventsource":
+            # It never ends, and a page that listens is as quiet as one that does not.
+            return
         self._open.add(request)
         self._asked += 1
         self._none_open.clear()
@@ -200,6 +230,11 @@ class Traffic:
             if not self._open and since >= QUIET_SECONDS:
                 return
             await asyncio.sleep(max(0.01, min(left, QUIET_SECONDS - since)))
+
+
+async def watch_shadows(context: BrowserContext) -> None:
+    """Have every page of a context note its closed shadow trees; before its first navigation."""
+    await context.add_init_script(CLOSED_SCRIPT)
 
 
 async def read_page(page: Page, profile: Profile, traffic: Traffic) -> PageReading:
@@ -343,6 +378,8 @@ def _add(
     ]
     reading.links += [FoundLink(raw["href"], raw["text"], file=True) for raw in data["files"]]
     reading.images += [FoundImage(**raw) for raw in data["images"]]
+    reading.unread += data["unread"]
+    reading.embeds += [Embed(**raw) for raw in data["embeds"]]
     reading.password_field = reading.password_field or data["passwordField"]
     reading.shown |= frozenset(data["shown"])
     if frame is None:

@@ -182,7 +182,8 @@ class SnapshotReader:
         lines = gzip.decompress(self._wacz.read("indexes/index.cdx.gz")).decode().splitlines()
         for line in lines:
             entry: dict[str, Any] = json.loads(line.split(" ", 2)[2])
-            if entry.get("status", "200") == "200" and entry.get("mime") != "warc/revisit":
+            good = entry.get("status", "200") == "200" and entry.get("method", "GET") == "GET"
+            if good and entry.get("mime") != "warc/revisit":
                 found[entry["url"]] = (int(entry["offset"]), int(entry["length"]))
         return found
 
@@ -194,6 +195,9 @@ class SnapshotReader:
             warc.seek(place[0])
             raw = warc.read(place[1])
         for record in ArchiveIterator(BytesIO(raw)):
+            if record.rec_headers.get_header("WARC-Truncated"):
+                # A head without its body, or a part of one: never the bytes of the address.
+                return None
             content: bytes = record.content_stream().read()
             return content
         return None

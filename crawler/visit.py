@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urljoin
@@ -40,13 +39,16 @@ from crawler.assembly import (
 from crawler.browsing import Browsed, BrowserClient, is_denial
 from crawler.frontier import Frontier, PlannedPage
 from crawler.guard import Guard
+from crawler.hosts import HostBook, host_of
 from crawler.openness import judge_file, needs_another_fetch
+from crawler.pageinfo import add_unasked, gaps, not_captured, write_pageinfo
 from crawler.plain import Download, Fetched, PlainClient
 from crawler.recorder import Recorder
 from crawler.robots import Robots, read_robots
 from crawler.sibling import Missing, MissingPages, sibling_of
 from crawler.task import CrawlOrder, SpaceTask
 from crawler.turns import Turns
+from crawler.warcinfo import warc_info
 from models.manifest import Attempt, Canary, Manifest, PlainFetch
 from models.vocabulary import Access, Outcome, PageKind
 from rules.hosts import offsite_kind
@@ -90,10 +92,13 @@ class Visit:
         self._profile = means.profile
         digest = hashlib.sha256(f"{order.crawl_id}\0{task.space}".encode()).hexdigest()
         self.snapshot_id = f"{order.crawl_id}-{digest[:12]}"
-        info = {"software": f"spaceaudit/{version('spaceaudit')}", "format": "WARC File Format 1.1"}
-        self._archive = Archive(warc, {**info, "isPartOf": self.snapshot_id})
-        self._recorder = Recorder(self._archive, lambda r: is_denial(r.url, dict(r.headers)))
-        self._plain = PlainClient(means.download, self.snapshot_id, self._archive)
+        self._hosts = HostBook()
+        info = warc_info(task, order, self.snapshot_id, means.user_agent)
+        self._archive = Archive(warc, info, self._address_of)
+        self._recorder = Recorder(
+            self._archive, lambda r: is_denial(r.url, dict(r.headers)), self._hosts
+        )
+        self._plain = PlainClient(means.download, self.snapshot_id, self._archive, self._hosts)
         self._browser = BrowserClient(
             means.download,
             means.guard,
@@ -133,6 +138,7 @@ class Visit:
             await self._pause(number)
             async with self._means.visit_slots:
                 await self._round(number)
+        await self._close_gaps()
         after = await self._canary()
         return self._manifest(Canary(url=self._canary_url, before=self._canary_before, after=after))
 
@@ -311,13 +317,39 @@ class Visit:
         details = {"space": self.task.space, "url": file.found.url, "openness": opened.openness}
         self._means.tell("file", details)
 
+    # What was brought home, and what was not
+
+    def _address_of(self, url: str) -> str | None:
+        """The address that the guard reached the server of a URL at."""
+        host = host_of(url)
+        reached = self._means.guard.reached(self.snapshot_id).get(host, ()) if host else ()
+        return reached[-1] if reached else None
+
+    async def _close_gaps(self) -> None:
+        """Fetch plainly what pages show and the browser did not bring whole, while there is time."""
+        log = self._recorder.log
+        add_unasked(log, self._pages.values())
+        wanted = [
+            url for url in gaps(log, self._archive.sha256_of) if not self._robots.refusal(url)
+        ]
+        if wanted and asyncio.get_running_loop().time() < self._end:
+            async with self._means.visit_slots:
+                await self._all(wanted, self._fetch_gap)
+
+    async def _fetch_gap(self, url: str) -> None:
+        await self._plain.get(url)
+
     def _manifest(self, canary: Canary) -> Manifest:
+        log, sha256_of = self._recorder.log, self._archive.sha256_of
+        write_pageinfo(self._archive, log, self._pages.values())
         found = Found(
             pages=list(self._pages.values()),
             files=list(self._files.values()),
-            not_captured=(*self._recorder.not_captured, *self._frontier.left_out),
+            not_captured=(*not_captured(log, sha256_of), *self._frontier.left_out),
+            hosts=self._hosts.facts(self._means.guard.reached(self.snapshot_id)),
             refused=self._means.guard.events(self.snapshot_id),
             canary=canary,
+            arrived=log.arrived(),
         )
         return assemble(
             found,
@@ -330,5 +362,5 @@ class Visit:
                 browser=self._browser.version,
                 started=self._started,
             ),
-            self._archive.sha256_of,
+            sha256_of,
         )

@@ -19,9 +19,10 @@ from typing import Any
 
 from cdxj_indexer.main import CDXJIndexer
 
-from crawler.archive import warc_date
+from crawler.archive import page_id, warc_date
 from crawler.signing import Signer
 from models.manifest import MANIFEST_NAME, Manifest, dump_manifest
+from models.vocabulary import PageKind
 
 WARC_NAME = "data.warc.gz"
 INDEX_NAME = "indexes/index.cdx.gz"
@@ -88,14 +89,16 @@ def _index(warc: Path, work: Path) -> None:
 
 
 def _page_lines(manifest: Manifest) -> Iterator[dict[str, Any]]:
-    yield {"format": "json-pages-1.0", "id": "pages", "title": "All Pages"}
+    yield {"format": "json-pages-1.0", "id": "pages", "title": "All Pages", "hasText": False}
     for page in manifest.pages:
         if page.captured:
             yield {
-                "id": hashlib.sha256(page.url.encode()).hexdigest()[:22],
+                "id": page_id(page.url),
                 "url": page.final_url or page.url,
                 "title": page.title,
                 "ts": warc_date(page.attempts[-1].started_at),
+                "status": page.status,
+                "seed": page.kind is PageKind.HOME,
             }
 
 
@@ -108,6 +111,7 @@ def _package(manifest: Manifest, members: list[_Member], created: str) -> dict[s
     return {
         "profile": "data-package",
         "title": f"{manifest.campaign} {manifest.space}",
+        "description": f"{manifest.url} ({manifest.visibility.label})",
         "created": created,
         "wacz_version": WACZ_VERSION,
         "software": f"spaceaudit/{version('spaceaudit')}",

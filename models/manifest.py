@@ -107,6 +107,15 @@ class Reason(Record):
     evidence: str
 
 
+class NotCaptured(Record):
+    """An address that was found and not brought home, and why."""
+
+    url: str
+    found_on: str | None = None
+    reason: NotScreened
+    detail: str = ""
+
+
 class PageCapture(Record):
     """One page of the space."""
 
@@ -131,6 +140,8 @@ class PageCapture(Record):
     requests: int = 0
     #: Frames whose text could not be read.
     frames_unread: tuple[str, ...] = ()
+    #: What is shown and holds no text that can be read: a drawing, a closed shadow tree.
+    unread: tuple[NotCaptured, ...] = ()
     #: True when an endless page was cut off after the steps of scrolling we allow.
     more_below: bool = False
     #: The screenshot covers the page down to this many CSS pixels; None = all of it.
@@ -169,15 +180,6 @@ class ImageCapture(Record):
     captured: bool = False
 
 
-class NotCaptured(Record):
-    """An address that was found and not brought home, and why."""
-
-    url: str
-    found_on: str | None = None
-    reason: NotScreened
-    detail: str = ""
-
-
 class Canary(Record):
     """A page known to be up, fetched before and after the visit: it shows our own outage."""
 
@@ -189,6 +191,29 @@ class Canary(Record):
     def up(self) -> bool:
         """Whether our way to the platform worked both times."""
         return self.before is Outcome.OK and self.after is Outcome.OK
+
+
+class TlsFacts(Record):
+    """What an encrypted connection showed of the server behind it."""
+
+    #: ``TLS 1.3``; known where the browser visited the host.
+    protocol: str = ""
+    subject: str = ""
+    issuer: str = ""
+    valid_from: datetime | None = None
+    valid_to: datetime | None = None
+    #: SHA-256 of the server's own certificate (DER), in hex; known where a plain fetch went there.
+    sha256: str = ""
+
+
+class HostFacts(Record):
+    """One server of the visit: the addresses it was reached at, and its TLS facts."""
+
+    host: str
+    port: int
+    #: In the order they were connected to, each once.
+    addresses: tuple[str, ...] = ()
+    tls: TlsFacts | None = None
 
 
 class Versions(Record):
@@ -223,6 +248,8 @@ class Manifest(Record):
     not_captured: tuple[NotCaptured, ...] = ()
     #: Addresses our own guard refused, with its reason.
     refused_by_guard: tuple[NotCaptured, ...] = ()
+    #: The servers that were connected to.
+    hosts: tuple[HostFacts, ...] = ()
     site_profile: str
     site_profile_digest: str
     user_agent: str

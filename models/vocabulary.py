@@ -305,6 +305,27 @@ class NotScreened(Term):
     DECORATION = "decoration", "装饰性小图"
 
 
+class Fate(Term):
+    """What became of one address that a page asked for."""
+
+    CAPTURED = "captured", "已取得"
+    KNOWN = "known", "与本次访问已取得的相同"
+    PARTIAL = "partial", "只取得一部分"
+    TOO_LARGE = "too_large", "过大,只存应答头"
+    STREAM = "stream", "读取页面时仍未传完"
+    GONE = "gone", "浏览器未能交出内容"
+    ABORTED = "aborted", "页面自己取消"
+    FAILED = "failed", "网络失败"
+    REFUSED = "refused", "被出口守卫拒绝"
+    UNANSWERED = "unanswered", "读取页面时仍无应答"
+    NOT_ASKED = "not_asked", "浏览器没有请求"
+
+    @property
+    def kept(self) -> bool:
+        """Whether the whole answer is in the snapshot."""
+        return self in (Fate.CAPTURED, Fate.KNOWN)
+
+
 class ResourceKind(Term):
     """What sort of file a resource is, by its content where that is known."""
 

@@ -78,6 +78,13 @@ def test_a_page_has_a_row_for_everything_that_was_found_on_it(tmp_path: Path) ->
     ]
 
 
+def test_what_is_shown_and_cannot_be_read_is_a_gap(tmp_path: Path) -> None:
+    drawing = NotCaptured(url=URL, reason=NotScreened.PICTURE_TEXT, detail="2 个画布")
+    with snapshot_of(tmp_path, manifest(pages=(page(unread=(drawing,)),)), {}) as reader:
+        rows = [row for row in screen(reader, tools()).ledger if not row.screened]
+    assert rows == [LedgerRow(CoverageKind.IMAGE, f"{URL}(2 个画布)", NotScreened.PICTURE_TEXT)]
+
+
 @pytest.mark.parametrize("stored", [None, 0, 1, 2])
 def test_text_that_a_page_had_and_the_snapshot_lacks_is_a_gap(
     tmp_path: Path, stored: int | None
