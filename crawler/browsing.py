@@ -21,6 +21,8 @@ from models.vocabulary import Outcome
 from rules.profile import Profile
 
 VIEWPORT = {"width": 1280, "height": 900}
+#: Share of a page's time for its tabs and pagers; the rest is for loading and reading it.
+STATE_SHARE = 0.25
 LOCALE, TIMEZONE = "zh-CN", "Asia/Shanghai"
 
 
@@ -87,7 +89,10 @@ class BrowserClient:
             return Browsed(Observation(url, failure=Outcome.CRASH, detail=detail))
         sighting = sightings[-1]
         return Browsed(
-            self._observation(url, sighting), sighting.reading, response.text, sighting.requests
+            self._observation(url, sighting),
+            sighting.reading,
+            sighting.reading.dom or response.text,
+            sighting.requests,
         )
 
     async def close(self) -> None:
@@ -144,14 +149,17 @@ class BrowserClient:
         return request
 
     async def _read(self, page: Page, traffic: Traffic) -> _Sighting:
-        reading = await read_page(page, self._expected(page), traffic)
+        reading = await read_page(
+            page, self._expected(page), traffic, state_seconds=self._page_seconds * STATE_SHARE
+        )
         await self._recorder.settle(page)
         response = self._recorder.main_response(page)
         sighting = _Sighting(
             reading=reading,
             status=response.status if response else None,
             headers=dict(response.headers) if response else {},
-            final_url=page.url,
+            # Not the page's: a tab may have changed what it calls itself.
+            final_url=reading.url,
             requests=self._recorder.finish(page),
         )
         for popup in [other for other in page.context.pages if other not in self._pages]:

@@ -31,7 +31,9 @@ _PAGE_PARAMETER = re.compile(
     r"|paged|page[-_]?current|start|offset|skip)$",
     re.IGNORECASE,
 )
-_PAGE_IN_PATH = re.compile(r"(/page/\d+/?|[-_]\d+(?=\.s?html?$))$|[-_]\d+(?=\.s?html?$)", re.IGNORECASE)
+_PAGE_IN_PATH = re.compile(
+    r"(/page/\d+/?|[-_]\d+(?=\.s?html?$))$|[-_]\d+(?=\.s?html?$)", re.IGNORECASE
+)
 
 
 def pages_stated(texts: Iterable[str]) -> int | None:

@@ -20,7 +20,7 @@ from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from crawler.guard_denial import denial_of
 from crawler.paging import pages_stated
-from crawler.states import Control, Walked, ask, controls_in, options_of, walk_states
+from crawler.states import Control, Hands, Walked, ask, controls_in, options_of, walk_states
 from models.manifest import Line, TextBlock
 from rules.profile import Profile
 
@@ -217,15 +217,22 @@ async def read_page(
         await traffic.quiet(LATE_LIMIT)
     _add_addresses(reading, unfolded.away)
     if unfolded.controls:
-        await _read_states(page, profile, traffic, reading, unfolded.controls, state_seconds)
+        await _read_states(
+            page, profile, traffic, reading, controls=unfolded.controls, seconds=state_seconds
+        )
     reading.pages_stated = pages_stated(block.text for block in reading.blocks)
     return reading
 
 
 async def _read_states(  # noqa: PLR0913  (a page, how to read it, and what was read so far)
-    page: Page, profile: Profile, traffic: Traffic, reading: PageReading,
-    controls: Sequence[Control], seconds: float,
-) -> None:  # fmt: skip
+    page: Page,
+    profile: Profile,
+    traffic: Traffic,
+    reading: PageReading,
+    *,
+    controls: Sequence[Control],
+    seconds: float,
+) -> None:
     reading.dom = await page.content()
     asked = traffic.asked
 
@@ -239,7 +246,7 @@ async def _read_states(  # noqa: PLR0913  (a page, how to read it, and what was 
     async def read(name: str) -> int:
         return _absorb(reading, await _read_frames(page, profile, traffic.denied), name)
 
-    walked: Walked = await walk_states(page, profile, controls, settle, read, seconds)
+    walked: Walked = await walk_states(page, profile, controls, Hands(settle, read), seconds)
     reading.states, reading.pages_read = walked.states, walked.pages_read
     reading.unread += walked.unread
     _add_addresses(reading, walked.away)

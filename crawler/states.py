@@ -47,10 +47,14 @@ class Walked:
     away: list[str] = field(default_factory=list)
 
 
-#: Waits until what a press has asked for is there.
-Settle = Callable[[], Awaitable[None]]
-#: Reads the state of this name; how many things were new in it.
-ReadState = Callable[[str], Awaitable[int]]
+@dataclass(frozen=True, slots=True)
+class Hands:
+    """What the walk asks of who reads the page."""
+
+    #: Waits until what a press has asked for is there.
+    settle: Callable[[], Awaitable[None]]
+    #: Reads the state of this name; how many things were new in it.
+    read: Callable[[str], Awaitable[int]]
 
 
 def options_of(profile: Profile) -> dict[str, Any]:
@@ -64,7 +68,9 @@ def options_of(profile: Profile) -> dict[str, Any]:
     }
 
 
-async def ask(page: Page, options: Mapping[str, Any], action: str, **more: object) -> dict[str, Any]:
+async def ask(
+    page: Page, options: Mapping[str, Any], action: str, **more: object
+) -> dict[str, Any]:
     """Run one action of the script in the page."""
     answer: dict[str, Any] = await page.evaluate(
         SCRIPT, {"action": action, "known": 0, "key": "", "options": options, **more}
@@ -78,11 +84,10 @@ def controls_in(answer: Mapping[str, Any]) -> list[Control]:
 
 
 async def walk_states(
-    page: Page, profile: Profile, controls: Sequence[Control], settle: Settle, read: ReadState,
-    seconds: float,
-) -> Walked:  # fmt: skip
+    page: Page, profile: Profile, controls: Sequence[Control], hands: Hands, seconds: float
+) -> Walked:
     """Press these controls and those that come up behind them; stop after ``seconds``."""
-    walk = _Walk(page, options_of(profile), settle, read, time.monotonic() + seconds)
+    walk = _Walk(page, options_of(profile), hands, time.monotonic() + seconds)
     try:
         await walk.run(controls)
     except PlaywrightError:
@@ -92,13 +97,10 @@ async def walk_states(
 
 
 class _Walk:
-    def __init__(
-        self, page: Page, options: dict[str, Any], settle: Settle, read: ReadState, end: float
-    ) -> None:
+    def __init__(self, page: Page, options: dict[str, Any], hands: Hands, end: float) -> None:
         self._page = page
         self._options = options
-        self._settle = settle
-        self._read = read
+        self._hands = hands
         self._end = end
         self._pressed = 0
         self._spent: set[str] = set()
@@ -156,14 +158,14 @@ class _Walk:
         self._pressed += 1
         if not (await ask(self._page, self._options, "press", key=control.key))["pressed"]:
             return None
-        await self._settle()
+        await self._hands.settle()
         answer = await ask(self._page, self._options, "look")
         self._note_away(answer)
         if answer["left"]:
             # The script has gone back in the page's history.
-            await self._settle()
+            await self._hands.settle()
             return None
-        if await self._read(name):
+        if await self._hands.read(name):
             self.found.states.append(name)
         return controls_in(answer)
 

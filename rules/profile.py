@@ -269,6 +269,12 @@ class Profile(_Part):
             for host in self.hosts
         )
 
+    @cached_property
+    def named_parameters(self) -> frozenset[str]:
+        """Parameters that some pattern speaks of: to this platform they are more than a trace."""
+        patterns = (self.space_pattern, *(p.pattern for p in self.pages), *self.resource_patterns)
+        return frozenset(re.findall(r"(\w+)=", " ".join(patterns)))
+
     def covers(self, url: str) -> bool:
         """Whether the address is on a host that this profile is for."""
         parts = urlsplit(url)

@@ -47,7 +47,7 @@ PAGES: Mapping[str, str] = {
     "/pager/links": "<p>第一页的内容</p><div class=pager><a href='?page=2'>下一页</a> 共 4 页</div>",
     "/pager/none": "<p>我们班的书,全书共 12 页</p><button onclick=go()>下一张</button>",
     "/pager/dead": "<p>内容</p><div class=pager><button>下一页</button></div>",
-    "/tabs/aria": f"{ARIA}<div id=panels>{PANELS}</div>" + SHOW % (("[role=tab]",) + ("click", "[role=tab]")),
+    "/tabs/aria": f"{ARIA}<div id=panels>{PANELS}</div>" + SHOW % ("[role=tab]", "click", "[role=tab]"),
     "/tabs/pressed": f"{ARIA}<div id=panels>{PANELS}</div>" + SHOW % ("[role=tab]", "mousedown", "[role=tab]"),
     "/tabs/bootstrap": "<ul><li class=active><a data-toggle=tab href=#a>简介</a>"
     "<li><a data-toggle=tab href=#b>教案</a></ul><div id=a>简介:教语文</div><div id=b hidden>教案:背影</div>"
@@ -65,17 +65,17 @@ PAGES: Mapping[str, str] = {
     + "<p id=out>面</p>",
     "/fold/details": "<details><summary>第一单元</summary><p>单元内容</p><details><summary>深</summary>更深</details>"
     "</details><details name=x open><summary>甲</summary>甲文</details><details name=x><summary>乙</summary>乙文</details>",
-    "/fold/accordion": "<button aria-expanded=false aria-controls=p1 onclick=\"p1.hidden=false;p2.hidden=true\">一</button>"
-    "<div id=p1 hidden>第一折</div><button aria-expanded=false aria-controls=p2 onclick=\"p2.hidden=false;p1.hidden=true\">二</button>"
+    "/fold/accordion": '<button aria-expanded=false aria-controls=p1 onclick="p1.hidden=false;p2.hidden=true">一</button>'
+    '<div id=p1 hidden>第一折</div><button aria-expanded=false aria-controls=p2 onclick="p2.hidden=false;p1.hidden=true">二</button>'
     "<div id=p2 hidden>第二折</div>",
     "/more/harmless": "<div id=list>甲</div>%s<script>let n = 0;"
     "const more = (b) => { list.append(`条${n += 1} `); if (n === 3) b.remove(); };</script>",
     "/harm": "<p>正文</p>"
-    f"<form onsubmit=\"{HARM}\"><button>加载更多</button><input type=submit value=查看更多></form>"
-    f"<button onclick=\"deleteAll();{HARM}\">查看全部</button><button class=btn-like onclick=\"{HARM}\">更多</button>"
+    f'<form onsubmit="{HARM}"><button>加载更多</button><input type=submit value=查看更多></form>'
+    f'<button onclick="deleteAll();{HARM}">查看全部</button><button class=btn-like onclick="{HARM}">更多</button>'
     f"<button onclick=\"{HARM}\">删除全部</button><a href='javascript:logout()'>展开</a>"
-    f"<button role=tab onclick=\"{HARM}\">退出登录</button><a onclick=\"{HARM}\">点赞</a>"
-    f"<a href=/logout>更多</a><button onclick=\"{HARM}\">发表评论</button><button onclick=\"{HARM}\">举报</button>"
+    f'<button role=tab onclick="{HARM}">退出登录</button><a onclick="{HARM}">点赞</a>'
+    f'<a href=/logout>更多</a><button onclick="{HARM}">发表评论</button><button onclick="{HARM}">举报</button>'
     f"<script>window.deleteAll = window.logout = () => {{ {HARM} }};</script>",
     "/away": "<p>正文</p><button onclick=\"location.href='/elsewhere?from=more'\">查看更多</button>"
     "<button onclick=\"window.open('/popup')\">更多</button><button onclick=\"document.write('没了')\">加载更多</button><button onclick=\"history.pushState(0,'','/routed');"
