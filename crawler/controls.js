@@ -275,11 +275,12 @@
     const grown = height > known && height > innerHeight;
     scrollTo(0, grown ? height : 0);
     const wants = options.discover && document.body;
-    const clicked = (wants ? openDetails() : 0) + (wants && options.guessMore ? pressMore() : 0);
-    if (options.presses) guard();
-    const settled = !grown && !clicked && !left;
-    return answer({ height, grown, clicked: clicked + (left ? 1 : 0), controls: settled ? controls() : [] });
+    const opened = wants ? openDetails() > 0 : false;
+    const clicked = Boolean((wants && options.guessMore ? pressMore() : 0) || left);
+    const settled = !grown && !opened && !clicked;
+    return answer({ height, grown, opened, clicked, controls: settled ? controls() : [] });
   }
+  if (action === "guard") { guard(); return answer({}); }
   if (action === "press") {
     let el = memory.controls.get(key);
     if (!el?.isConnected) { controls(); el = memory.controls.get(key); }

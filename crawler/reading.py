@@ -255,16 +255,18 @@ async def _read_states(  # noqa: PLR0913  (a page, how to read it, and what was 
 def _absorb(reading: PageReading, state: PageReading, name: str) -> int:
     """Add what is new in another state of the page; how much that was."""
     known = {(block.role, block.text, block.frame) for block in reading.blocks}
+    known_links, known_images = set(reading.links), set(reading.images)
     blocks = [
         block.model_copy(update={"state": name, "locator": f"{name} › {block.locator}"})
         for block in state.blocks
         if (block.role, block.text, block.frame) not in known
     ]
-    links = [link for link in state.links if link not in reading.links]
-    images = [image for image in state.images if image not in reading.images]
+    links = [link for link in state.links if link not in known_links]
+    images = [image for image in state.images if image not in known_images]
     reading.blocks += blocks
     reading.links += links
     reading.images += images
+    reading.frames += [f for f in state.frames if f not in reading.frames]
     reading.frames_unread += [f for f in state.frames_unread if f not in reading.frames_unread]
     # A counter that ticks is no other state.
     return len([block for block in blocks if not block.volatile]) + len(links) + len(images)
@@ -313,9 +315,9 @@ async def _unfold(page: Page, profile: Profile, traffic: Traffic) -> _Unfolded:
     for _ in range(SCROLL_STEPS):
         asked = traffic.asked
         answer = await ask(page, options, "unfold", known=height)
-        height, clicked = answer["height"], bool(answer["clicked"])
-        clicked = await _click_more(page, profile) or clicked
-        if not answer["grown"] and not clicked:
+        height = answer["height"]
+        clicked = await _click_more(page, profile) or answer["clicked"]
+        if not (answer["grown"] or answer["opened"] or clicked):
             return _Unfolded(False, controls_in(answer), answer["away"])
         await asyncio.sleep(SCROLL_PAUSE)
         if clicked or traffic.asked > asked:
@@ -333,6 +335,7 @@ async def _click_more(page: Page, profile: Profile) -> bool:
     for selector in profile.load_more_selectors:
         button = page.locator(selector).first
         if await button.is_visible() and await button.is_enabled():
+            await ask(page, options_of(profile), "guard")
             try:
                 await button.click(timeout=1000)
             except PlaywrightTimeout:

@@ -62,7 +62,6 @@ def options_of(profile: Profile) -> dict[str, Any]:
     return {
         "discover": profile.discover_controls,
         "guessMore": not profile.load_more_selectors,
-        "presses": bool(profile.load_more_selectors),
         "tabs": list(profile.tab_selectors),
         "next": list(profile.next_page_selectors),
     }

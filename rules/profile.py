@@ -80,12 +80,12 @@ class _Part(Record):
 
 
 class PagePattern(_Part):
-    """A page of a space, recognised by its path and query."""
+    """A page of a space, recognised by its path, query and route."""
 
     kind: PageKind
     """What the page is for."""
     pattern: str
-    """Regular expression, searched in the decoded path and query."""
+    """Regular expression, searched in the decoded path, query and route (`#/…`)."""
 
     _check = field_validator("pattern")(_checked_pattern)
 
@@ -306,7 +306,7 @@ class Profile(_Part):
 
     @staticmethod
     def matches(pattern: str, url: str) -> bool:
-        """Whether a pattern is found in an address's decoded path and query."""
+        """Whether a pattern is found in an address's decoded path, query and route."""
         return re.search(pattern, _path_query(url)) is not None
 
 

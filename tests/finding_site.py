@@ -97,8 +97,12 @@ def finding_site() -> Starlette:
         "/teachers/chen/inner.html": lambda: INNER,
         "/teachers/chen/second.html": lambda: LOREM,
         "/teachers/lin/": shuffled,
-        "/article/55": lambda: f"<main><h1>背影的教学</h1>{ME}{LOREM}<p>评论:{OTHER}写得好</p></main>",
-        "/article/77": lambda: f"<main><h1>荷塘的教学</h1>{OTHER}{LOREM}<p>评论:{ME}写得好</p></main>",
+        "/article/55": lambda: (
+            f"<main><h1>背影的教学</h1>{ME}{LOREM}<p>评论:{OTHER}写得好</p></main>"
+        ),
+        "/article/77": lambda: (
+            f"<main><h1>荷塘的教学</h1>{OTHER}{LOREM}<p>评论:{ME}写得好</p></main>"
+        ),
         "/article/99": lambda: f"<main>{OTHER}{LOREM}</main>",
         "/help": lambda: f"<main>{LOREM}</main>",
         "/": lambda: "<p>示例平台</p>",

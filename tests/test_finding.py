@@ -38,7 +38,9 @@ def visit(address: str, spaces: Mapping[str, str], folder: Path) -> Crawled:
             crawl_id="finding",
             campaign="试验",
             profile="generic",
-            spaces=tuple(SpaceTask(space=name, url=address + path) for name, path in spaces.items()),
+            spaces=tuple(
+                SpaceTask(space=name, url=address + path) for name, path in spaces.items()
+            ),
             limits=LIMITS,
             egress_allow=urlsplit(address).netloc,
             store=str(folder / "store"),

@@ -66,7 +66,9 @@ def test_traps(address: str, why: str | None) -> None:
 
 def test_a_calendar_is_followed_so_far_and_no_farther() -> None:
     traps = Traps(TODAY)
-    months = [f"{HOST}/cal?m={year}-{month:02}" for year in range(2015, 2022) for month in range(1, 13)]
+    months = [
+        f"{HOST}/cal?m={year}-{month:02}" for year in range(2015, 2022) for month in range(1, 13)
+    ]
     taken = [url for url in months if traps.why(url) is None]
     assert len(taken) == DATES_EACH
     assert traps.why(taken[0]) is None
