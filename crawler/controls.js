@@ -15,9 +15,14 @@
 
   // --- Looking
 
+  // Closed trees as well, where they were noted as they were made.
+  const closed = document[Symbol.for("spaceaudit.closed")];
   const roots = [document];
   for (const root of roots) {
-    for (const el of root.querySelectorAll("*")) if (el.shadowRoot) roots.push(el.shadowRoot);
+    for (const el of root.querySelectorAll("*")) {
+      const tree = el.shadowRoot || closed?.get(el);
+      if (tree) roots.push(tree);
+    }
   }
   const all = (css) => roots.flatMap((root) => [...root.querySelectorAll(css)]);
   const visible = (el) => el.checkVisibility({ opacityProperty: true, visibilityProperty: true })
