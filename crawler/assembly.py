@@ -103,6 +103,8 @@ class Found:
     hosts: tuple[HostFacts, ...] = ()
     #: Where redirects led: a picture is listed by the address that its bytes came from.
     arrived: Mapping[str, str] = field(default_factory=dict)
+    #: By what pages were told to be of the space, where no profile says it.
+    scope: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +177,7 @@ def assemble(
         site_profile_digest=under.profile.digest,
         user_agent=under.user_agent,
         robots_authority=under.order.robots_authority,
+        scope=found.scope,
         versions=_versions(under.browser),
     )
     return manifest.with_content_digest()
@@ -232,6 +235,7 @@ def _page(page: VisitedPage, profile: Profile, found: Found) -> PageCapture:
         screenshot_cut_at=reading.cut_at if reading else None,
         screenshot_strips=strips_of(reading.size) if reading else 1,
         more_below=reading.more_below if reading else False,
+        states=tuple(reading.states) if reading else (),
     )
 
 
@@ -247,7 +251,8 @@ def _declared(reading: PageReading | None, profile: Profile) -> Visibility | Non
 def _text_sha256(reading: PageReading | None) -> str | None:
     if reading is None:
         return None
-    lasting = "\n".join(block.text for block in reading.blocks if not block.volatile)
+    # Sorted: a page whose modules stand in another order with every look says the same.
+    lasting = "\n".join(sorted(block.text for block in reading.blocks if not block.volatile))
     return hashlib.sha256(lasting.encode()).hexdigest()
 
 

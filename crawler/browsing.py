@@ -26,6 +26,8 @@ from rules.profile import Profile
 VIEWPORT = {"width": 1280, "height": 900}
 #: Scrapy's name for the queue of pages.
 BROWSER_SLOT = "browser"
+#: Share of a page's time for its tabs and pagers; the rest is for loading and reading it.
+STATE_SHARE = 0.25
 LOCALE, TIMEZONE = "zh-CN", "Asia/Shanghai"
 
 
@@ -161,15 +163,18 @@ class BrowserClient:
         return request
 
     async def _read(self, page: Page, traffic: Traffic) -> _Sighting:
-        reading = await read_page(page, self._expected(page), traffic)
-        dom = await page.content()
+        reading = await read_page(
+            page, self._expected(page), traffic, state_seconds=self._page_seconds * STATE_SHARE
+        )
+        dom = reading.dom or await page.content()
         await self._recorder.settle(page)
         response = self._recorder.main_response(page)
         sighting = _Sighting(
             reading=reading,
             status=response.status if response else None,
             headers=dict(response.headers) if response else {},
-            final_url=page.url,
+            # Not the page's: a tab may have changed what it calls itself.
+            final_url=reading.url,
             requests=self._recorder.finish(page),
             dom=dom,
         )

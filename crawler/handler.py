@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import MutableMapping
 from typing import ClassVar
+from urllib.parse import urldefrag
 from weakref import WeakKeyDictionary
 
 from playwright.async_api import Error as PlaywrightError
@@ -58,6 +59,10 @@ class EvidenceHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]
 
     async def _download_request_with_retry(self, request: Request, spider: Spider) -> Response:
         used = self._tabs.take(request.meta["playwright_context"])
+        if used is not None and _is_route(used.url, request.url):
+            # Another route of the document that the tab shows would render nothing anew.
+            await close_page(used)
+            used = None
         if used is not None:
             try:
                 return await self._download_in(used, request, spider)
@@ -87,6 +92,11 @@ class EvidenceHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]
         await page.goto(request.url)
         await self._apply_page_methods(page, request, spider)
         return HtmlResponse(page.url, body=b"", request=request)
+
+
+def _is_route(shown: str, wanted: str) -> bool:
+    """Whether two addresses differ in nothing but what stands behind ``#``."""
+    return urldefrag(shown).url == urldefrag(wanted).url
 
 
 def _is_the_tabs(error: PlaywrightError) -> bool:

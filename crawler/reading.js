@@ -11,6 +11,11 @@
   // Also a closed one, where it was noticed as it was made.
   const closed = document[Symbol.for("spaceaudit.closed")];
   const shadowOf = (el) => el.shadowRoot || closed?.get(el) || null;
+  // What stands beside a page's own matter, and how a page marks who wrote it.
+  const BESIDE = "nav,aside,footer,[role=navigation],[role=complementary],[role=contentinfo],"
+    + "[class*=sidebar i],[class*=recommend i],[class*=related i],[class*=footer i],[class*=copyright i],"
+    + "[class*=visitor i],[class*=friend i],[class*=rank i],[class*=hot- i],[class*=-hot i]";
+  const AUTHOR = "[rel~=author],[itemprop=author] a,a[class*=author i],[class*=author i] > a,[class*=byline i] a";
   let passwordField = false;
 
   const locator = (element) => {
@@ -127,7 +132,7 @@
     const text = (el.textContent || "").replace(/\s+/g, " ").trim().slice(0, 200);
     const file = el.hasAttribute("download") || options.fileSelectors.some((css) => el.matches(css));
     const members = options.memberSelectors.filter((css) => el.matches(css));
-    links.push({ href, text, hidden, file, members });
+    links.push({ href, text, hidden, file, members, main: !el.closest(BESIDE), author: el.matches(AUTHOR) });
     if (hidden) single(el, "link", (text + " " + href).trim());
   };
   const addFile = (value, el) => {
@@ -274,6 +279,7 @@
     if (isBlock) { flush(); if (outer) open(outer.element); }
   };
 
+  for (const el of document.querySelectorAll("link[rel~=next][href],link[rel~=prev][href]")) addLink(el, false);
   if (document.body && options.hidden) {
     // The frame itself is not shown.
     for (const el of document.querySelectorAll("a[href]")) addLink(el, true);

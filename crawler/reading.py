@@ -19,6 +19,8 @@ from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from crawler.guard_denial import denial_of
+from crawler.paging import pages_stated
+from crawler.states import Control, Hands, Walked, ask, controls_in, options_of, walk_states
 from models.manifest import Line, TextBlock
 from rules.profile import Profile
 
@@ -49,14 +51,6 @@ FRAME_SCRIPT = """(el) => {
     el.src || ""];
 }"""
 
-#: Shows the end of a page that has grown beyond the given height and the window, else its start.
-SCROLL_SCRIPT = """(known) => {
-  const height = document.documentElement.scrollHeight;
-  const grown = height > known && height > innerHeight;
-  scrollTo(0, grown ? height : 0);
-  return [height, grown];
-}"""
-
 SIZE_SCRIPT = """() => {
   const root = document.documentElement;
   return [root.clientWidth, root.scrollHeight, document.getElementsByTagName("*").length];
@@ -83,6 +77,8 @@ STRIP_HEIGHT = 12_000
 #: Strips taken of one page at most; a page of so many screens is a trap, or nobody looks at its end.
 MOST_STRIPS = 5
 SCREENSHOT_QUALITY = 70
+#: Going through tabs and pagers of one page, in seconds; a quarter of a page's whole time.
+STATE_SECONDS = 12.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +91,10 @@ class FoundLink:
     file: bool = False
     #: Which of the profile's selectors of member links it matches.
     members: frozenset[str] = frozenset()
+    #: It stands in what the page is about, and not in a menu, a side column or a footer.
+    main: bool = True
+    #: The page marks it as its author.
+    author: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +148,17 @@ class PageReading:
     cut_at: int | None = None
     more_below: bool = False
     size: Size = Size(0, 0, 0)
+    #: Addresses of the frames that were read as parts of this page.
+    frames: list[str] = field(default_factory=list)
+    #: States behind tabs and pagers that were read after the page as it first stood.
+    states: list[str] = field(default_factory=list)
+    #: Pages of a list that were read here, and how many there are by its own word.
+    pages_read: int = 1
+    pages_stated: int | None = None
+    #: What of this page was left unread, in words for the ledger.
+    left_unread: list[str] = field(default_factory=list)
+    #: The document as it first stood, where it was turned to other states since.
+    dom: str | None = None
 
     @property
     def text(self) -> str:
@@ -237,17 +248,20 @@ async def watch_shadows(context: BrowserContext) -> None:
     await context.add_init_script(CLOSED_SCRIPT)
 
 
-async def read_page(page: Page, profile: Profile, traffic: Traffic) -> PageReading:
+async def read_page(
+    page: Page, profile: Profile, traffic: Traffic, *, state_seconds: float = STATE_SECONDS
+) -> PageReading:
     """Read a page that has been navigated to: settle, scroll out, text, links, screenshot.
 
     What comes late, while the picture is being taken, makes for another reading: text and picture
-    have to show the same.
+    have to show the same. Then come its other states, behind tabs and pagers, for at most
+    ``state_seconds``.
     """
     await _settle(page, profile, traffic)
     for _ in range(READINGS):
-        more_below = await _unfold(page, profile, traffic)
+        unfolded = await _unfold(page, profile, traffic)
         reading = await _read_frames(page, profile, traffic.denied)
-        reading.more_below = more_below
+        reading.more_below = unfolded.cut_off
         reading.strips = [
             await _strip(page, reading.size, n) for n in range(strips_of(reading.size))
         ]
@@ -255,7 +269,72 @@ async def read_page(page: Page, profile: Profile, traffic: Traffic) -> PageReadi
         if not traffic.busy and await _size(page) == reading.size:
             break
         await traffic.quiet(LATE_LIMIT)
+    _add_addresses(reading, unfolded.away)
+    if unfolded.controls:
+        await _read_states(
+            page, profile, traffic, reading, controls=unfolded.controls, seconds=state_seconds
+        )
+    reading.pages_stated = pages_stated(block.text for block in reading.blocks)
     return reading
+
+
+async def _read_states(  # noqa: PLR0913  (a page, how to read it, and what was read so far)
+    page: Page,
+    profile: Profile,
+    traffic: Traffic,
+    reading: PageReading,
+    *,
+    controls: Sequence[Control],
+    seconds: float,
+) -> None:
+    reading.dom = await page.content()
+    asked = traffic.asked
+
+    async def settle() -> None:
+        nonlocal asked
+        await asyncio.sleep(SCROLL_PAUSE)
+        if traffic.asked > asked:
+            await traffic.quiet(LATE_LIMIT)
+        asked = traffic.asked
+
+    async def read(name: str) -> int:
+        return _absorb(reading, await _read_frames(page, profile, traffic.denied), name)
+
+    walked: Walked = await walk_states(page, profile, controls, Hands(settle, read), seconds)
+    reading.states, reading.pages_read = walked.states, walked.pages_read
+    reading.left_unread += walked.left_unread
+    _add_addresses(reading, walked.away)
+
+
+def _absorb(reading: PageReading, state: PageReading, name: str) -> int:
+    """Add what is new in another state of the page; how much that was."""
+    known = {(block.role, block.text, block.frame) for block in reading.blocks}
+    known_links, known_images = set(reading.links), set(reading.images)
+    blocks = [
+        block.model_copy(update={"state": name, "locator": f"{name} › {block.locator}"})
+        for block in state.blocks
+        if (block.role, block.text, block.frame) not in known
+    ]
+    links = [link for link in state.links if link not in known_links]
+    images = [image for image in state.images if image not in known_images]
+    reading.blocks += blocks
+    reading.links += links
+    reading.images += images
+    reading.frames += [f for f in state.frames if f not in reading.frames]
+    reading.frames_unread += [f for f in state.frames_unread if f not in reading.frames_unread]
+    # Counted anew in each state: what stands on all of them is one.
+    reading.unread = max(reading.unread, state.unread, key=len)
+    reading.embeds += [embed for embed in state.embeds if embed not in reading.embeds]
+    # A counter that ticks is no other state.
+    return len([block for block in blocks if not block.volatile]) + len(links) + len(images)
+
+
+def _add_addresses(reading: PageReading, addresses: Sequence[str]) -> None:
+    """Where a press would have led is a link, although it stands nowhere."""
+    known = {link.url for link in reading.links}
+    reading.links += [
+        FoundLink(url) for url in addresses if url.startswith("http") and url not in known
+    ]
 
 
 async def _settle(page: Page, profile: Profile, traffic: Traffic) -> None:
@@ -273,24 +352,36 @@ async def _settle(page: Page, profile: Profile, traffic: Traffic) -> None:
         await traffic.quiet()
 
 
-async def _unfold(page: Page, profile: Profile, traffic: Traffic) -> bool:
-    """Scroll and click "load more" until nothing more comes; True if it was cut off.
+@dataclass(frozen=True, slots=True)
+class _Unfolded:
+    """What came of unfolding: whether it was cut off, what can be pressed, where presses led."""
+
+    cut_off: bool
+    controls: Sequence[Control] = ()
+    away: Sequence[str] = ()
+
+
+async def _unfold(page: Page, profile: Profile, traffic: Traffic) -> _Unfolded:
+    """Scroll and press "load more" until nothing more comes.
 
     A page that fits into the window is not scrolled, and one that does not ask for more when its
     end comes into sight is not waited for any longer.
     """
     height = 0
+    options = options_of(profile)
     for _ in range(SCROLL_STEPS):
         asked = traffic.asked
-        height, grown = await page.evaluate(SCROLL_SCRIPT, height)
-        clicked = await _click_more(page, profile)
-        if not grown and not clicked:
-            return False
+        answer = await ask(page, options, "unfold", known=height)
+        height = answer["height"]
+        clicked = await _click_more(page, profile) or answer["clicked"]
+        if not (answer["grown"] or answer["opened"] or clicked):
+            return _Unfolded(False, controls_in(answer), answer["away"])
         await asyncio.sleep(SCROLL_PAUSE)
         if clicked or traffic.asked > asked:
             await traffic.quiet(LATE_LIMIT)
     await page.evaluate("window.scrollTo(0, 0)")
-    return True
+    look = await ask(page, options, "look")
+    return _Unfolded(True, controls_in(look), look["away"])
 
 
 async def _size(page: Page) -> Size:
@@ -301,6 +392,7 @@ async def _click_more(page: Page, profile: Profile) -> bool:
     for selector in profile.load_more_selectors:
         button = page.locator(selector).first
         if await button.is_visible() and await button.is_enabled():
+            await ask(page, options_of(profile), "guard")
             try:
                 await button.click(timeout=1000)
             except PlaywrightTimeout:
@@ -340,6 +432,8 @@ async def _read_frames(page: Page, profile: Profile, denied: Set[Frame]) -> Page
             reading.frames_unread.append(frame.url)
             continue
         _add(reading, data, place, None if main else frame.url)
+        if not main and place.shown:
+            reading.frames.append(frame.url)
     return reading
 
 
@@ -373,7 +467,15 @@ def _add(
 ) -> None:
     reading.blocks += [_block(raw, place, frame) for raw in data["blocks"]]
     reading.links += [
-        FoundLink(raw["href"], raw["text"], raw["hidden"], raw["file"], frozenset(raw["members"]))
+        FoundLink(
+            raw["href"],
+            raw["text"],
+            raw["hidden"],
+            raw["file"],
+            frozenset(raw["members"]),
+            raw["main"],
+            raw["author"],
+        )
         for raw in data["links"]
     ]
     reading.links += [FoundLink(raw["href"], raw["text"], file=True) for raw in data["files"]]

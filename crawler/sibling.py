@@ -16,7 +16,8 @@ from difflib import SequenceMatcher
 from urllib.parse import urlsplit, urlunsplit
 
 from crawler.browsing import Browsed
-from rules.profile import Profile
+from crawler.scope import Scope
+from rules.profile import ROUTE_MARKS, Profile
 
 #: Characters compared; refusal pages are shorter, and full pages differ long before.
 COMPARED = 3000
@@ -70,7 +71,21 @@ def sibling_of(url: str, profile: Profile, seed: str) -> str | None:
     The same seed gives the same address for all spaces of a form, so that a crawl asks for it once.
     """
     parts = urlsplit(url)
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    route = f"#{parts.fragment}" if parts.fragment.startswith(ROUTE_MARKS) else ""
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "") + route
+    span = _identity_span(url, target, profile)
+    if span is None:
+        return None
+    changed = target[: span[0]] + _invented(target[span[0] : span[1]], seed) + target[span[1] :]
+    changed, _, fragment = changed.partition("#")
+    path, _, query = changed.partition("?")
+    return urlunsplit((parts.scheme, parts.netloc, path, query, fragment))
+
+
+def _identity_span(url: str, target: str, profile: Profile) -> tuple[int, int] | None:
+    """Where the identity stands: by what was learned, else the last word of the profile's space."""
+    if profile.learn_scope and (learned := Scope(url).span_in(target)):
+        return learned
     match = re.search(profile.space_pattern, target)
     if match is None:
         return None
@@ -78,11 +93,7 @@ def sibling_of(url: str, profile: Profile, seed: str) -> str | None:
     words = list(re.finditer(r"\w+", target[start:end]))
     if not words:
         return None
-    last = words[-1]
-    invented = _invented(last.group(), seed)
-    changed = target[: start + last.start()] + invented + target[start + last.end() :]
-    path, _, query = changed.partition("?")
-    return urlunsplit((parts.scheme, parts.netloc, path, query, ""))
+    return start + words[-1].start(), start + words[-1].end()
 
 
 def _invented(identity: str, seed: str) -> str:

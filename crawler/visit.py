@@ -260,6 +260,10 @@ class Visit:
         url = page.planned.url
         started = datetime.now(UTC)
         browsed, judged = await self._see(url, number)
+        shown = browsed.reading if judged.outcome is Outcome.OK else None
+        if not self._frontier.confirms(page.planned, shown):
+            del self._pages[url]
+            return
         plain = None
         asked = self._robots.refusal(url) is None
         if asked and (page is self._home or judged.outcome is not Outcome.OK):
@@ -350,6 +354,7 @@ class Visit:
             refused=self._means.guard.events(self.snapshot_id),
             canary=canary,
             arrived=log.arrived(),
+            scope=self._frontier.scope,
         )
         return assemble(
             found,

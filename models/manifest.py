@@ -62,6 +62,9 @@ class TextBlock(Record):
     lines: tuple[Line, ...] = ()
     #: True when the profile says that this changes with every visit (counters, clocks).
     volatile: bool = False
+    #: The state of the page in which it was seen (a tab, a later page of a list turned in place), with
+    #: its lines as they stood then; empty: as the screenshot shows it.
+    state: str = ""
 
     def boxes(self, start: int, end: int) -> list[Box]:
         """The boxes that the characters ``[start, end)`` take, a part of a line by proportion."""
@@ -144,6 +147,8 @@ class PageCapture(Record):
     unread: tuple[NotCaptured, ...] = ()
     #: True when an endless page was cut off after the steps of scrolling we allow.
     more_below: bool = False
+    #: States that were read beside the page as it first stood: tabs, later pages of a list.
+    states: tuple[str, ...] = ()
     #: The screenshot covers the page down to this many CSS pixels; None = all of it.
     screenshot_cut_at: int | None = None
     #: A tall page's screenshot comes in this many pictures, one below the other.
@@ -255,6 +260,8 @@ class Manifest(Record):
     user_agent: str
     #: By whose written authority robots.txt was not obeyed; empty: it was.
     robots_authority: str = ""
+    #: By what the addresses of the space were told, where no profile says it; empty: by the profile.
+    scope: str = ""
     versions: Versions
     content_digest: str = Field(default="")
 

@@ -33,6 +33,8 @@ from rules.record import Record
 
 PROFILE_SUFFIX = ".yaml"
 
+#: How a fragment begins that is a route of its own (``#/…``, ``#!…``) and not a place on the page.
+ROUTE_MARKS = ("/", "!")
 _ESCAPE = re.compile(r"%[0-9a-fA-F]{2}")
 #: Escapes that stay: decoded, they would move the bounds of the path, the query or a parameter.
 _KEPT_IN_PATH = re.compile(r"%(23|25|2f|3f)", re.IGNORECASE)
@@ -78,12 +80,12 @@ class _Part(Record):
 
 
 class PagePattern(_Part):
-    """A page of a space, recognised by its path and query."""
+    """A page of a space, recognised by its path, query and route."""
 
     kind: PageKind
     """What the page is for."""
     pattern: str
-    """Regular expression, searched in the decoded path and query."""
+    """Regular expression, searched in the decoded path, query and route (`#/…`)."""
 
     _check = field_validator("pattern")(_checked_pattern)
 
@@ -179,8 +181,8 @@ class Profile(_Part):
     hosts: tuple[str, ...] = ()
     """Hosts the profile is for, as `host` or `host:port` with `*` as a wildcard; empty = any."""
     space_pattern: str = r"^(?P<space>/.*?)/?$"
-    """Regular expression on the decoded path and query; its group `space` is the identity that all
-    pages of a space share."""
+    """Regular expression on the decoded path and query, and on the route (`#/…`) where there is one;
+    its group `space` is the identity that all pages of a space share."""
     pages: tuple[PagePattern, ...] = ()
     """Pages of a space by their address, the first that matches counts; empty = all pages whose
     identity begins with the space's."""
@@ -196,6 +198,15 @@ class Profile(_Part):
     """Attributes that hold a file's address (players, embeds)."""
     load_more_selectors: tuple[str, ...] = ()
     """CSS of buttons clicked until nothing more comes ("load more"), within the page's budget."""
+    next_page_selectors: tuple[str, ...] = ()
+    """CSS of what turns a list to its next page in place, without an address of its own."""
+    tab_selectors: tuple[str, ...] = ()
+    """CSS of tabs whose panels are hidden until they are pressed."""
+    discover_controls: bool = True
+    """Whether "load more", folded parts, tabs and pagers are looked for by words and roles as well."""
+    learn_scope: bool = False
+    """Whether addresses that share the nominated address's identity are learned to belong to the
+    space, beside those that `space_pattern` names; for profiles without `pages`."""
     ready_selector: str | None = None
     """CSS of what is on a page once its scripts have built it; waited for before it is read."""
     declared: DeclaredLabel | None = None
@@ -238,7 +249,12 @@ class Profile(_Part):
         return tuple(_checked_pattern(item) for item in value)
 
     @field_validator(
-        "resource_selectors", "load_more_selectors", "volatile_selectors", "ready_selector"
+        "resource_selectors",
+        "load_more_selectors",
+        "next_page_selectors",
+        "tab_selectors",
+        "volatile_selectors",
+        "ready_selector",
     )
     @classmethod
     def _selectors(cls, value: tuple[str, ...] | str | None) -> tuple[str, ...] | str | None:
@@ -252,6 +268,12 @@ class Profile(_Part):
             re.compile(re.escape(host).replace(r"\*", ".*") + "$", re.IGNORECASE)
             for host in self.hosts
         )
+
+    @cached_property
+    def named_parameters(self) -> frozenset[str]:
+        """Parameters that some pattern speaks of: to this platform they are more than a trace."""
+        patterns = (self.space_pattern, *(p.pattern for p in self.pages), *self.resource_patterns)
+        return frozenset(re.findall(r"(\w+)=", " ".join(patterns)))
 
     def covers(self, url: str) -> bool:
         """Whether the address is on a host that this profile is for."""
@@ -284,7 +306,7 @@ class Profile(_Part):
 
     @staticmethod
     def matches(pattern: str, url: str) -> bool:
-        """Whether a pattern is found in an address's decoded path and query."""
+        """Whether a pattern is found in an address's decoded path, query and route."""
         return re.search(pattern, _path_query(url)) is not None
 
 
@@ -293,7 +315,9 @@ def _path_query(url: str) -> str:
     """What patterns are held against: platforms write ``/`` and Chinese names escaped or not."""
     parts = urlsplit(url)
     path = _decoded(parts.path, _KEPT_IN_PATH) or "/"
-    return path + (f"?{_decoded(parts.query, _KEPT_IN_QUERY)}" if parts.query else "")
+    query = f"?{_decoded(parts.query, _KEPT_IN_QUERY)}" if parts.query else ""
+    route = parts.fragment if parts.fragment.startswith(ROUTE_MARKS) else ""
+    return path + query + (f"#{_decoded(route, _KEPT_IN_PATH)}" if route else "")
 
 
 def _decoded(part: str, kept: re.Pattern[str]) -> str:

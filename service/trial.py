@@ -17,6 +17,7 @@ from scrapy.selector import Selector
 
 from crawler.frontier import normalise
 from crawler.store import SnapshotReader
+from crawler.traps import without_tracking
 from models.manifest import Manifest, PageCapture
 from rules.profile import Profile
 
@@ -120,14 +121,17 @@ def _left_out(profile: Profile, manifest: Manifest, pages: Sequence[_Page]) -> I
     seen |= {normalise(file.url) for file in manifest.resources}
     for page in pages:
         for url in page.links:
-            if url not in seen:
+            if url not in seen and without_tracking(url) not in seen:
                 seen.add(url)
-                why = over_budget.get(url) or why_left_out(profile, url, space)
+                why = over_budget.get(url) or why_left_out(profile, url, space, manifest.scope)
                 yield LeftOut(url, page.capture.url, why)
 
 
-def why_left_out(profile: Profile, url: str, space: str | None) -> str:
-    """The first question of the profile that an address does not pass."""
+def why_left_out(profile: Profile, url: str, space: str | None, scope: str = "") -> str:
+    """The first question of the profile that an address does not pass.
+
+    ``scope`` is what the visit learned of the space's addresses, where the profile lets it learn.
+    """
     if not profile.covers(url):
         return "在别的网站(hosts)"
     for number, pattern in enumerate(profile.ignore, 1):
@@ -137,7 +141,7 @@ def why_left_out(profile: Profile, url: str, space: str | None) -> str:
     if identity is None:
         return "网址里没有空间(space_pattern),链接也不在 members 所指之处"
     if identity != space and (profile.pages or not identity.startswith(f"{space}/")):
-        return f"属于别的空间:{identity}"
+        return f"不合认页规则({scope})" if scope else f"属于别的空间:{identity}"
     if profile.pages and profile.page_kind(url) is None:
         return "属于本空间,但 pages 没有一条相符"
     return "没有读到(画面之外的链接,或访问提前结束)"
@@ -186,7 +190,13 @@ def _members(profile: Profile, pages: Sequence[_Page]) -> Iterator[FieldUse]:
 
 def _selectors(profile: Profile) -> Iterator[tuple[str, str]]:
     """The selectors the author wrote, with the field's name; defaults are not theirs to mend."""
-    for name in ("resource_selectors", "load_more_selectors", "volatile_selectors"):
+    for name in (
+        "resource_selectors",
+        "load_more_selectors",
+        "next_page_selectors",
+        "tab_selectors",
+        "volatile_selectors",
+    ):
         for number, css in enumerate(getattr(profile, name), 1):
             yield f"{name}, {number}", css
     if "resource_attributes" in profile.model_fields_set:

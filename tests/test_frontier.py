@@ -5,6 +5,8 @@ import pytest
 from crawler.frontier import Frontier, PlannedPage, normalise
 from crawler.reading import FoundLink, PageReading
 from crawler.task import Limits
+from crawler.traps import SAME_TEXT
+from models.manifest import TextBlock
 from models.vocabulary import NotScreened, PageKind
 from rules.profile import MemberLinks, PagePattern, Profile, load_profile
 
@@ -61,6 +63,107 @@ def test_pages_of_a_space_without_configuration(link: str, taken: bool) -> None:
     if "?page=2" in link:
         taken = True  # the same path with a query is a page of the same list
     assert bool(read(link, frontier=frontier)) is taken
+
+
+ROUTED = Profile(
+    id="r",
+    version="1",
+    title="t",
+    space_pattern=r"^/app/#(?P<space>/space/\d+)",
+    pages=(PagePattern(kind=PageKind.ARTICLE, pattern=r"#/space/\d+/article/\d+$"),),
+)
+
+
+@pytest.mark.parametrize(
+    ("link", "taken"),
+    [
+        ("http://a.example/app/#/space/12/article/3", True),
+        ("http://a.example/app/#/space/1/article/3", False),
+        ("http://a.example/app/#/space/12/visitors", False),
+        ("http://a.example/app/#top", False),
+        ("http://a.example/app/space/12/article/3", False),
+    ],
+)
+def test_patterns_are_held_against_routes(link: str, taken: bool) -> None:
+    start = "http://a.example/app/#/space/12"
+    assert bool(read(link, frontier=Frontier(start, ROUTED, Limits()))) is taken
+
+
+def found(start: str, *links: FoundLink) -> tuple[list[PlannedPage], Frontier]:
+    frontier = Frontier(start, load_profile("generic"), Limits())
+    home = PlannedPage(start, PageKind.HOME, 0, None)
+    frontier.add(home, PageReading(links=list(links)))
+    return list(frontier), frontier
+
+
+def test_pages_that_share_the_identity_belong_and_others_do_not() -> None:
+    pages, frontier = found(
+        "http://any.example/space.php?uid=12",
+        FoundLink("http://any.example/blog.php?uid=12"),
+        FoundLink("http://any.example/blog.php?uid=1"),
+        FoundLink("http://any.example/article/5"),
+        FoundLink("http://any.example/article/6", main=False),
+        FoundLink("http://other.example/blog.php?uid=12"),
+    )
+    assert [(page.url, page.unsure) for page in pages] == [
+        ("http://any.example/blog.php?uid=12", False),
+        ("http://any.example/article/5", True),
+    ]
+    assert "参数 uid=12" in frontier.scope
+
+
+def test_an_unsure_page_counts_only_when_it_names_the_space() -> None:
+    start = "http://any.example/space.php?uid=12"
+    pages, frontier = found(start, FoundLink("http://any.example/article/5"))
+    ours, others = FoundLink(start), FoundLink("http://any.example/space.php?uid=1")
+    assert frontier.confirms(pages[0], PageReading(links=[ours, others]))
+    assert not frontier.left_out
+    assert not frontier.confirms(pages[0], PageReading(links=[others, ours]))
+    assert not frontier.confirms(pages[0], None)
+    assert {left.reason for left in frontier.left_out} == {NotScreened.NOT_CAPTURED}
+
+
+def test_a_page_is_one_whatever_led_to_it() -> None:
+    frontier = Frontier("http://any.example/u/chen/", load_profile("generic"), Limits())
+    url = "http://any.example/u/chen/a"
+    taken = read(f"{url}?utm_source=wx", url, f"{url}?from=home&_t=16", frontier=frontier)
+    assert taken == [f"{url}?utm_source=wx"]
+
+
+def test_a_list_that_states_more_pages_than_were_read() -> None:
+    frontier = Frontier(HOME, PLATFORM, Limits())
+    for number in (1, 2):
+        url = f"{HOME}/articles?page={number}"
+        page = PlannedPage(url, PageKind.LIST, 1, HOME)
+        frontier.add(page, PageReading(pages_stated=4, pages_read=1))
+        frontier.add(page, PageReading(pages_stated=4, pages_read=1))
+    whole = PlannedPage(f"{HOME}/album", PageKind.LIST, 1, HOME)
+    frontier.add(whole, PageReading(pages_stated=3, pages_read=3))
+    assert [left.detail for left in frontier.left_out] == ["列表标注共 4 页,读到 2 页"]
+
+
+def test_what_a_page_left_unread_and_what_was_framed() -> None:
+    frontier = Frontier(HOME, PLATFORM, Limits())
+    article = "http://platform.example/space/s1/article/3"
+    reading = PageReading(links=[FoundLink(article)], frames=[article], left_unread=["页内标签没有读完"])
+    frontier.add(PlannedPage(HOME, PageKind.HOME, 0, None), reading)
+    assert list(frontier) == []
+    assert [left.detail for left in frontier.left_out] == ["页内标签没有读完"]
+
+
+def test_a_trap_that_was_queued_before_it_showed_is_not_read() -> None:
+    frontier = Frontier(HOME, PLATFORM, Limits())
+    urls = [f"http://platform.example/space/s1/article/{n}" for n in range(12)]
+    links = PageReading(links=[FoundLink(url) for url in urls])
+    frontier.add(PlannedPage(HOME, PageKind.HOME, 0, None), links)
+    read_pages = 0
+    while page := frontier.take():
+        read_pages += 1
+        frontier.add(page, PageReading(blocks=[TextBlock(text="没有内容")]))
+    assert read_pages == SAME_TEXT
+    assert [left.detail for left in frontier.left_out] == [
+        f"内容重复:同类地址已有 {SAME_TEXT} 页内容完全相同(同类地址另有 5 个)"
+    ]
 
 
 BLOG = Profile(

@@ -109,3 +109,14 @@ def test_a_trial_for_machines(
         "declared, selector": 1,
     }
     assert trial["unknown_labels"] == ["所有人可见"]
+
+
+@pytest.mark.browser
+def test_a_trial_shows_what_was_learned_of_the_addresses(
+    draft: Path, live: str, capsys: pytest.CaptureFixture[str], browser_executable: Browser
+) -> None:
+    assert cli.run(("profile", "test", live + PERSON)) == ExitCode.DONE
+    said = capsys.readouterr().out
+    assert "认页规则:" in said
+    assert "参数 sid=12" in said
+    assert "不合认页规则" in said

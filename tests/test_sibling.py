@@ -21,6 +21,21 @@ HEADER = "泉州示例教师空间平台 首页 名师工作室 资源中心 登
         ("http://p.example/space/s001", "sample", "http://p.example/space/x", ""),
         ("http://p.example/teachers/wang/", "generic", "http://p.example/teachers/x", "/"),
         ("http://p.example/u/12345", "generic", "http://p.example/u/9", ""),
+        # The identity, and not whatever stands last.
+        (
+            "http://p.example/s.php?uid=12&do=home",
+            "generic",
+            "http://p.example/s.php?uid=9",
+            "&do=home",
+        ),
+        ("http://p.example/space/12/articles", "generic", "http://p.example/space/9", "/articles"),
+        (
+            "http://p.example/app/?v=2#/space/12/all",
+            "generic",
+            "http://p.example/app/?v=2#/space/9",
+            "/all",
+        ),
+        ("http://p.example/#/space/chen", "generic", "http://p.example/#/space/x", ""),
     ],
 )
 def test_an_address_that_cannot_exist(url: str, profile: str, begins: str, ends: str) -> None:

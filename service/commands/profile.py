@@ -132,6 +132,8 @@ def _show(trial: Trial) -> None:
     out.print(f"可见范围:{manifest.visibility.label}")
     for reason in manifest.reasons:
         out.print(f"  {reason.evidence}", markup=False)
+    if manifest.scope:
+        out.print(f"认页规则:{manifest.scope}", markup=False)
     pages = (
         (p.kind.label, p.visibility.label, _label(p.declared), p.blocks, p.title, p.url)
         for p in manifest.pages
