@@ -30,7 +30,13 @@ TRANSFER_HEADERS = frozenset({"content-encoding", "transfer-encoding", "content-
 #: What reading a broken WARC file may raise.
 ARCHIVE_ERRORS = (ArchiveLoadFailed, EOFError)
 
-REASONS: Mapping[int, str] = {200: "OK", 301: "Moved Permanently", 302: "Found", 404: "Not Found"}
+REASONS: Mapping[int, str] = {
+    200: "OK",
+    206: "Partial Content",
+    301: "Moved Permanently",
+    302: "Found",
+    404: "Not Found",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +80,7 @@ class Archive:
     def write(self, exchange: Exchange) -> None:
         """Write the response and its request; the same answer of the same address only once."""
         key = (exchange.url, exchange.status, exchange.sha256)
-        if exchange.status == 200:
+        if exchange.status == 200 and exchange.truncated is None:
             self._sha256[exchange.url] = exchange.sha256
         if key in self._written:
             return

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urldefrag, urlencode, urlsplit, urlunsplit
 
+from crawler.disks import disk_note
 from crawler.reading import FoundLink, PageReading
 from crawler.sniff import claimed_kind
 from crawler.task import Limits
 from models.manifest import NotCaptured
-from models.vocabulary import NotScreened, PageKind, ResourceKind
+from models.vocabulary import NotScreened, PageKind, ResourceKind, ResourceSource
 from rules.hosts import offsite_kind
 from rules.profile import Profile
 
@@ -39,6 +40,11 @@ class FoundFile:
     found_on: str
     name: str
     price: str | None = None
+    source: ResourceSource = ResourceSource.LINK
+    #: The page or the profile says that a file is there, whatever the address looks like.
+    promised: bool = False
+    #: What the page says beside the link.
+    note: str = ""
 
 
 def normalise(url: str) -> str:
@@ -82,11 +88,15 @@ class Frontier:
         for link in reading.links:
             url = normalise(link.url)
             if self._is_file(link, url):
-                self._add_file(link, page.url, self._price(reading))
+                self._add_file(link, page.url, reading)
             elif self._is_page(url):
                 self._add_page(url, self._profile.page_kind(url) or PageKind.OTHER, page)
             elif kind := self._member_kind(link, url, page.kind):
                 self._add_page(url, kind, page)
+
+        if reading.files_left:
+            why = f"页面脚本和数据中还有 {reading.files_left} 个文件地址没有取"
+            self._leave_out(page.url, page.found_on, why)
 
     def __iter__(self) -> Iterator[PlannedPage]:
         """Take pages until none is left."""
@@ -143,14 +153,23 @@ class Frontier:
                 return self._profile.page_kind(url) or members.kind
         return None
 
-    def _add_file(self, link: FoundLink, found_on: str, price: str | None) -> None:
+    def _add_file(self, link: FoundLink, found_on: str, reading: PageReading) -> None:
         url = urldefrag(link.url).url
         if url in self.files:
             return
         if len(self.files) >= self._limits.max_resources:
             self._leave_out(url, found_on, f"文件超过 {self._limits.max_resources} 个")
             return
-        self.files[url] = FoundFile(url, found_on, link.text, price)
+        marked = link.file and link.source is ResourceSource.LINK
+        self.files[url] = FoundFile(
+            url,
+            found_on,
+            link.text,
+            self._price(reading),
+            source=link.source,
+            promised=marked or self._profile.is_resource(url),
+            note=disk_note(link.url, link.text, reading.text),
+        )
 
     def _add_page(self, url: str, kind: PageKind, parent: PlannedPage) -> None:
         if url in self._seen:

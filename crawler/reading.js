@@ -176,6 +176,33 @@
     if (isBlock) { flush(); if (outer) open(outer.element); }
   };
 
+  // What may hold addresses of files besides links: inline scripts, and attributes of all elements,
+  // shown or not. Bounded: a page may carry megabytes of data.
+  const gather = () => {
+    const scripts = [], attributes = [];
+    let left = 600000, cut = false;
+    const fits = (text) => {
+      if (text.length > left) { cut = true; return false; }
+      left -= text.length;
+      return true;
+    };
+    const OWN = { IFRAME: ["src"], FRAME: ["src"], TRACK: ["src"], PARAM: ["value"], EMBED: ["src", "flashvars"], OBJECT: ["data"] };
+    for (const el of document.querySelectorAll("*")) {
+      if (el.localName === "script" && !el.hasAttribute("src")) {
+        if (el.textContent.includes("/") && fits(el.textContent)) scripts.push([el.type || "", el.textContent]);
+        continue;
+      }
+      for (const { name, value } of el.attributes) {
+        const wanted = name.startsWith("data-") || name.startsWith("on") || OWN[el.tagName]?.includes(name)
+          || (name === "href" && value.startsWith("javascript:"));
+        if (!wanted || !/\..*/.test(value) || !/[/%]/.test(value) || value.startsWith("data:")) continue;
+        const text = el.getAttribute("title") || (/^(A|BUTTON|LI|SPAN|DIV)$/.test(el.tagName) ? el.textContent.replace(/\s+/g, " ").trim().slice(0, 80) : "");
+        if (fits(value)) attributes.push([el.localName, name, value, text]);
+      }
+    }
+    return { base: document.baseURI, scripts, attributes, cut };
+  };
+
   if (document.body && options.hidden) {
     // The frame itself is not shown.
     for (const el of document.querySelectorAll("a[href]")) addLink(el, true);
@@ -196,7 +223,7 @@
   };
   // As one string: thousands of lines are costly to carry over one by one.
   return untouched(() => JSON.stringify({
-    title: document.title, blocks, links, files, images, passwordField,
+    title: document.title, blocks, links, files, images, passwordField, gathered: gather(),
     shown: options.selectors.filter(shown),
     declared: textOf(options.declared), price: textOf(options.price),
     width: document.documentElement?.clientWidth || 0,

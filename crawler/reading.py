@@ -20,6 +20,7 @@ from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from crawler.guard_denial import denial_of
 from models.manifest import Line, TextBlock
+from models.vocabulary import ResourceSource
 from rules.profile import Profile
 
 SCRIPT = (resources.files(__package__) / "reading.js").read_text(encoding="utf-8")
@@ -78,6 +79,21 @@ class FoundLink:
     file: bool = False
     #: Which of the profile's selectors of member links it matches.
     members: frozenset[str] = frozenset()
+    source: ResourceSource = ResourceSource.LINK
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What one frame holds besides what it shows, for the search for files."""
+
+    #: What relative addresses in it are relative to.
+    base: str
+    #: Type and text of each inline script.
+    scripts: tuple[tuple[str, str], ...]
+    #: Tag, name, value, and the element's own words.
+    attributes: tuple[tuple[str, str, str, str], ...]
+    #: There was more than is taken of one frame.
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +125,9 @@ class PageReading:
     links: list[FoundLink] = field(default_factory=list)
     images: list[FoundImage] = field(default_factory=list)
     frames_unread: list[str] = field(default_factory=list)
+    gathered: list[Gathered] = field(default_factory=list)
+    #: How many addresses of files in scripts and data were left, being too many.
+    files_left: int = 0
     password_field: bool = False
     shown: frozenset[str] = frozenset()
     declared: str | None = None
@@ -322,7 +341,19 @@ def _add(
         FoundLink(raw["href"], raw["text"], raw["hidden"], raw["file"], frozenset(raw["members"]))
         for raw in data["links"]
     ]
-    reading.links += [FoundLink(raw["href"], raw["text"], file=True) for raw in data["files"]]
+    reading.links += [
+        FoundLink(raw["href"], raw["text"], file=True, source=ResourceSource.PLAYER)
+        for raw in data["files"]
+    ]
+    gathered = data["gathered"]
+    reading.gathered.append(
+        Gathered(
+            gathered["base"],
+            tuple((kind, text) for kind, text in gathered["scripts"]),
+            tuple((tag, name, value, text) for tag, name, value, text in gathered["attributes"]),
+            gathered["cut"],
+        )
+    )
     reading.images += [FoundImage(**raw) for raw in data["images"]]
     reading.password_field = reading.password_field or data["passwordField"]
     reading.shown |= frozenset(data["shown"])

@@ -22,6 +22,8 @@ from models.vocabulary import NotScreened
 
 #: Bodies above this stay out of the WARC (the guard's own cap is higher), in bytes.
 BODY_LIMIT = 32 * 1024 * 1024
+#: JSON answers to a page's scripts that are searched for files: of one, and of all, in bytes.
+ANSWER_LIMIT, ANSWERS_LIMIT = 1024 * 1024, 4 * 1024 * 1024
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -37,6 +39,8 @@ class Recorder:
         self._main: dict[Page, Response] = {}
         self._requests: dict[Page, int] = {}
         self._read: WeakSet[Page] = WeakSet()
+        #: Bodies of the JSON answers that a page's scripts fetched.
+        self._answers: dict[Page, list[bytes]] = {}
         #: The entity tags of the answers whose bytes have been recorded, by method and address.
         self._tags: dict[tuple[str, str], str] = {}
         self.not_captured: list[NotCaptured] = []
@@ -59,10 +63,15 @@ class Recorder:
         if waiting:
             await asyncio.wait(waiting, timeout=limit)
 
+    def answers(self, page: Page) -> list[bytes]:
+        """The JSON that the page's scripts have fetched so far; call after ``settle``."""
+        return self._answers.pop(page, [])
+
     def finish(self, page: Page) -> int:
         """The page has been read: forget it; returns how many answers it had asked for."""
         self._read.add(page)
         self._main.pop(page, None)
+        self._answers.pop(page, None)
         return self._requests.pop(page, 0)
 
     def _on_response(self, response: Response) -> None:
@@ -114,9 +123,22 @@ class Recorder:
             self._miss(response.url, page, error.message.splitlines()[0])
             return
         self._archive.write(exchange)
+        if page is not None and _is_data(response):
+            self._keep_answer(page, body)
         tag = _strong_tag(response)
         if tag is not None:
             self._tags[_address(response)] = tag
+
+    def _keep_answer(self, page: Page, body: bytes) -> None:
+        kept = self._answers.setdefault(page, [])
+        if len(body) <= ANSWER_LIMIT and sum(map(len, kept)) + len(body) <= ANSWERS_LIMIT:
+            kept.append(body)
+
+
+def _is_data(response: Response) -> bool:
+    """Whether it is JSON that a script asked for."""
+    asked = response.request.resource_type in ("xhr", "fetch")
+    return asked and "json" in response.headers.get("content-type", "")
 
 
 def _address(response: Response) -> tuple[str, str]:

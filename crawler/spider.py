@@ -21,6 +21,7 @@ from scrapy.http import Response
 
 from crawler.addresses import EgressPolicy, parse_allow
 from crawler.archive import ARCHIVE_ERRORS
+from crawler.cutting import watch
 from crawler.guard import Guard
 from crawler.signing import Signer, load_signer
 from crawler.store import SnapshotStore, StoreError
@@ -70,6 +71,7 @@ class SpaceSpider(Spider):
     async def start(self) -> AsyncIterator[FinishedVisit]:
         """Visit all spaces; yields each as it is finished."""
         await self.guard.start()
+        watch(self.crawler)
         try:
             means = self._means()
             visits = [asyncio.create_task(self._visit(task, means)) for task in self.order.spaces]
