@@ -77,7 +77,7 @@ class CompoundFile:
     @property
     def is_cut(self) -> bool:
         """Whether sectors in use lie beyond the end of the file."""
-        return len(self._body) <= self.sectors * self._size
+        return len(self._body) <= self.sectors * int(self._size)
 
     @cached_property
     def _fat(self) -> list[int]:

@@ -61,6 +61,9 @@ _VIEWERS = re.compile(
     r"(?i)(viewer|preview|player|embed|onlineview|view\.officeapps)[^?]*$|\.(html?|swf)$"
 )
 
+#: Elements whose ``src`` is a file whatever it looks like, and such as hold one in some way.
+_PLAYED = frozenset({"video", "audio", "source", "track"})
+_EMBEDS = frozenset({"iframe", "frame", "param", "embed", "object"})
 #: Keys under which a file's name stands beside its address.
 _NAME_KEYS = ("title", "name", "filename", "file_name", "resname", "resourcename", "originalname")
 #: Keys of schema.org that hold a file itself.
@@ -125,14 +128,17 @@ def in_attributes(part: Gathered) -> Iterator[FoundLink]:
         source = ResourceSource.ATTRIBUTE
         if name.startswith("on") or value.startswith("javascript:"):
             source = ResourceSource.HANDLER
-        elif tag in ("iframe", "frame", "param", "embed", "object", "track", "source"):
+        elif tag in _PLAYED or tag in _EMBEDS:
             source = ResourceSource.PLAYER
         if tag == "img" and name.startswith("data-"):
             # A picture that its script has not put in place yet.
             if claimed_kind(value) is ResourceKind.IMAGE:
                 yield from _links([_Candidate(value, text)], part.base, source)
             continue
-        found = [_Candidate(c.address, text) for c in in_string(value, relative=True)]
+        if tag in _PLAYED and name == "src":
+            found = [_Candidate(value, text)]
+        else:
+            found = [_Candidate(c.address, text) for c in in_string(value, relative=True)]
         yield from _links(found, part.base, source)
 
 
@@ -148,6 +154,7 @@ def in_script(text: str, kind: str, base: str, keys: frozenset[str]) -> Iterator
 
 def in_answer(body: bytes, base: str, keys: frozenset[str]) -> Iterator[FoundLink]:
     """Files in an answer that the page's scripts fetched."""
+    keys = frozenset(key.lower() for key in keys)
     with suppress(ValueError, RecursionError):
         yield from _links(in_json(json.loads(body), keys), base, ResourceSource.API)
 

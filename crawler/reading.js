@@ -186,20 +186,29 @@
       left -= text.length;
       return true;
     };
-    const OWN = { IFRAME: ["src"], FRAME: ["src"], TRACK: ["src"], PARAM: ["value"], EMBED: ["src", "flashvars"], OBJECT: ["data"] };
-    for (const el of document.querySelectorAll("*")) {
-      if (el.localName === "script" && !el.hasAttribute("src")) {
-        if (el.textContent.includes("/") && fits(el.textContent)) scripts.push([el.type || "", el.textContent]);
-        continue;
+    // The address itself, and attributes that may hold one.
+    const PLAYED = new Set(["VIDEO", "AUDIO", "SOURCE", "TRACK"]);
+    const OWN = { IFRAME: ["src"], FRAME: ["src"], PARAM: ["value"], EMBED: ["src", "flashvars"], OBJECT: ["data"] };
+    const NAMED = /^(A|BUTTON|LI|SPAN|DIV)$/;
+    const visit = (root) => {
+      for (const el of root.querySelectorAll("*")) {
+        if (el.shadowRoot) visit(el.shadowRoot);
+        if (el.localName === "script" && !el.hasAttribute("src")) {
+          if (el.textContent.includes("/") && fits(el.textContent)) scripts.push([el.type || "", el.textContent]);
+          continue;
+        }
+        for (const { name, value } of el.attributes) {
+          const played = name === "src" && PLAYED.has(el.tagName);
+          const wanted = played || name.startsWith("data-") || name.startsWith("on")
+            || OWN[el.tagName]?.includes(name) || (name === "href" && value.startsWith("javascript:"));
+          if (!wanted || value.startsWith("data:") || (!played && !(value.includes(".") && /[/%]/.test(value)))) continue;
+          const text = el.getAttribute("title")
+            || (NAMED.test(el.tagName) ? el.textContent.replace(/\s+/g, " ").trim().slice(0, 80) : "");
+          if (fits(value)) attributes.push([el.localName, name, value, text]);
+        }
       }
-      for (const { name, value } of el.attributes) {
-        const wanted = name.startsWith("data-") || name.startsWith("on") || OWN[el.tagName]?.includes(name)
-          || (name === "href" && value.startsWith("javascript:"));
-        if (!wanted || !/\..*/.test(value) || !/[/%]/.test(value) || value.startsWith("data:")) continue;
-        const text = el.getAttribute("title") || (/^(A|BUTTON|LI|SPAN|DIV)$/.test(el.tagName) ? el.textContent.replace(/\s+/g, " ").trim().slice(0, 80) : "");
-        if (fits(value)) attributes.push([el.localName, name, value, text]);
-      }
-    }
+    };
+    visit(document);
     return { base: document.baseURI, scripts, attributes, cut };
   };
 

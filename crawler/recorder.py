@@ -123,7 +123,7 @@ class Recorder:
             self._miss(response.url, page, error.message.splitlines()[0])
             return
         self._archive.write(exchange)
-        if page is not None and _is_data(response):
+        if page is not None and page not in self._read and _is_data(response):
             self._keep_answer(page, body)
         tag = _strong_tag(response)
         if tag is not None:

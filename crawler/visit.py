@@ -286,7 +286,8 @@ class Visit:
             fetched = Fetched(file.found.url, failure=refusal.outcome, detail=refusal.evidence)
             opened = judge_file(fetched)
         else:
-            attempted = await fetch_file(self._plain, file.found, self._limits)
+            keys = self._profile.resource_json_keys
+            attempted = await fetch_file(self._plain, file.found, self._limits, keys)
             fetched, opened = attempted.fetched, attempted.opened
         file.seen.append(opened)
         file.fetched(fetched)

@@ -147,7 +147,7 @@ DISK = "https://pan.baidu.com/s/1invented"
 
 LINKED = (
     "huge.zip", "flood.pdf", "exact.txt", "film.mp4", "short.mp4", "whole.mp4", "song.mp3", "slow.txt",
-    "bomb.txt", "hot.pdf", "picture.pdf", "closed.pdf", "disk.zip", "not.pdf",
+    "bomb.txt", "hot.pdf", "picture.pdf", "closed.pdf", "disk.zip", "not.pdf", "told.pdf", "led.pdf",
 )  # fmt: skip
 
 
@@ -170,6 +170,11 @@ def table(streams: Streams) -> dict[str, Answer]:
         "/f/picture.pdf": by_referer(message(picture("GIF"), kind="image/gif"), GOOD, page),
         "/f/closed.pdf": answer("403 Forbidden", 403),
         "/f/disk.zip": moved(DISK),
+        "/f/told.pdf": answer(
+            '{"code": 0, "data": {"url": "/f/behind.pdf"}}', kind="application/json"
+        ),
+        "/f/led.pdf": moved("/f/behind.pdf"),
+        "/f/behind.pdf": answer(PDF, kind="application/pdf"),
         "/f/not.pdf": streams.of("not", sized(HUGE), b"no pdf at all ", HUGE),
         page: answer(
             "<!doctype html><title>文件</title><p>我的文件</p>"
@@ -182,6 +187,7 @@ def table(streams: Streams) -> dict[str, Answer]:
 SCRIPT = "fetch('/api/list').then((r) => r.json()).then((d) => { said.textContent = d.said; })"
 FOUND_PAGE = f"""<!doctype html><title>空间</title><p>资源不在链接里</p><p id=said></p>
 <video src=/f/a.mp4><track src=/f/a.vtt></video>
+<div hidden><audio src="/f/sound?id=2"></audio></div>
 <iframe src="/web/viewer.html?file=/f/framed.pdf" width=9 height=9></iframe>
 <div data-setup='{{"sources":[{{"src":"/f/json.mp3"}}]}}'>播放器</div>
 <a href="javascript:void 0" onclick="down('/f/click.docx')">下载课件</a>
@@ -197,6 +203,7 @@ DOCX = archive("[Content_Types].xml", "word/document.xml")
 FOUND: dict[str, tuple[ResourceSource, Openness, str]] = {
     "/f/a.mp4": (ResourceSource.PLAYER, Openness.OPEN, ""),
     "/f/a.vtt": (ResourceSource.PLAYER, Openness.OPEN, ""),
+    "/f/sound?id=2": (ResourceSource.PLAYER, Openness.OPEN, ""),
     "/f/framed.pdf": (ResourceSource.PLAYER, Openness.OPEN, ""),
     "/f/json.mp3": (ResourceSource.ATTRIBUTE, Openness.OPEN, "播放器"),
     "/f/click.docx": (ResourceSource.HANDLER, Openness.OPEN, "下载课件"),
@@ -227,6 +234,7 @@ def found_table() -> dict[str, Answer]:
         "/f/a.mp4": video,
         "/f/stream?id=1": video,
         "/f/json.mp3": audio,
+        "/f/sound?id=2": audio,
         "/f/a.vtt": answer("WEBVTT\n", kind="text/vtt"),
         "/f/click.docx": answer(DOCX),
         "/f/state.docx": answer(DOCX),
@@ -398,6 +406,15 @@ def test_a_file_that_leads_to_a_net_disk_is_off_the_site(ran: Ran) -> None:
     disk = ran.file("/f/disk.zip")
     assert disk.openness is Openness.OFFSITE
     assert "百度网盘" in disk.evidence
+
+
+@pytest.mark.parametrize("name", ["told.pdf", "led.pdf"])
+def test_a_file_is_measured_where_its_address_leads(name: str, ran: Ran) -> None:
+    file = ran.file(f"/f/{name}")
+    assert (file.openness, file.bytes) == (Openness.OPEN, len(PDF)), file.evidence
+    assert (file.attempts[-1].final_url or "").endswith("/f/behind.pdf")
+    with SnapshotReader(ran.crawled.wacz("files")) as snapshot:
+        assert snapshot.body(file.attempts[-1].final_url or "") == PDF
 
 
 @pytest.mark.parametrize("path", FOUND)
