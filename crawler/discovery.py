@@ -87,6 +87,7 @@ def add_discovered(reading: PageReading, answers: Sequence[bytes], profile: Prof
     ]
     found, reading.files_left = discover(reading, answers, profile.resource_json_keys)
     reading.links += found
+    reading.search_cut = any(part.cut for part in reading.gathered)
     reading.gathered.clear()
 
 

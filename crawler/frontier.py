@@ -93,9 +93,11 @@ class Frontier:
                 self._add_page(url, self._profile.page_kind(url) or PageKind.OTHER, page)
             elif kind := self._member_kind(link, url, page.kind):
                 self._add_page(url, kind, page)
-
         if reading.files_left:
             why = f"页面脚本和数据中还有 {reading.files_left} 个文件地址没有取"
+            self._leave_out(page.url, page.found_on, why)
+        if reading.search_cut:
+            why = "页面脚本和数据过长,没有全部用来查找文件地址"
             self._leave_out(page.url, page.found_on, why)
 
     def __iter__(self) -> Iterator[PlannedPage]:
@@ -155,9 +157,11 @@ class Frontier:
 
     def _add_file(self, link: FoundLink, found_on: str, reading: PageReading) -> None:
         url = urldefrag(link.url).url
-        if url in self.files:
+        known = self.files.get(url)
+        # What one page only hints at another may link.
+        if known is not None and (link.source.guessed or not known.source.guessed):
             return
-        if len(self.files) >= self._limits.max_resources:
+        if known is None and len(self.files) >= self._limits.max_resources:
             self._leave_out(url, found_on, f"文件超过 {self._limits.max_resources} 个")
             return
         marked = link.file and link.source is ResourceSource.LINK
@@ -168,7 +172,7 @@ class Frontier:
             self._price(reading),
             source=link.source,
             promised=marked or self._profile.is_resource(url),
-            note=disk_note(link.url, link.text, reading.text),
+            note=disk_note(link.url, link.text, reading.text) if offsite_kind(url) else "",
         )
 
     def _add_page(self, url: str, kind: PageKind, parent: PlannedPage) -> None:

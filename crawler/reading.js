@@ -180,7 +180,7 @@
   // shown or not. Bounded: a page may carry megabytes of data.
   const gather = () => {
     const scripts = [], attributes = [];
-    let left = 600000, cut = false;
+    let left = 1500000, cut = false;
     const fits = (text) => {
       if (text.length > left) { cut = true; return false; }
       left -= text.length;

@@ -128,6 +128,8 @@ class PageReading:
     gathered: list[Gathered] = field(default_factory=list)
     #: How many addresses of files in scripts and data were left, being too many.
     files_left: int = 0
+    #: Scripts or data were too long to be searched to their end.
+    search_cut: bool = False
     password_field: bool = False
     shown: frozenset[str] = frozenset()
     declared: str | None = None

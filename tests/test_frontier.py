@@ -5,7 +5,7 @@ import pytest
 from crawler.frontier import Frontier, PlannedPage, normalise
 from crawler.reading import FoundLink, PageReading
 from crawler.task import Limits
-from models.vocabulary import NotScreened, PageKind
+from models.vocabulary import NotScreened, PageKind, ResourceSource
 from rules.profile import MemberLinks, PagePattern, Profile, load_profile
 
 HOME = "http://platform.example/space/s1"
@@ -44,6 +44,25 @@ def read(*links: str, frontier: Frontier, depth: int = 0) -> list[str]:
 )
 def test_pages_of_a_space_by_its_profile(link: str, taken: bool) -> None:
     assert bool(read(link, frontier=Frontier(HOME, PLATFORM, Limits()))) is taken
+
+
+def test_what_was_not_searched_is_in_the_ledger() -> None:
+    frontier = Frontier(HOME, PLATFORM, Limits())
+    page = PlannedPage(HOME, PageKind.HOME, 0, None)
+    frontier.add(page, PageReading(files_left=7, search_cut=True))
+    assert ["7" in left.detail for left in frontier.left_out] == [True, False]
+    assert {(left.url, left.reason) for left in frontier.left_out} == {(HOME, NotScreened.BUDGET)}
+
+
+def test_a_link_outweighs_a_hint_in_a_script() -> None:
+    url = "http://platform.example/files/a.pdf"
+    hint = FoundLink(url, file=True, source=ResourceSource.SCRIPT)
+    for links in ((hint, FoundLink(url, "课件")), (FoundLink(url, "课件"), hint)):
+        frontier = Frontier(HOME, PLATFORM, Limits(max_resources=1))
+        for link in links:
+            frontier.add(PlannedPage(HOME, PageKind.HOME, 0, None), PageReading(links=[link]))
+        (found,) = frontier.files.values()
+        assert (found.source, found.name, found.promised) == (ResourceSource.LINK, "课件", True)
 
 
 @pytest.mark.parametrize(
