@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 #: [MS-OFFCRYPTO] 2.4: tried by Excel before it asks.
 KNOWN_TO_ALL = "VelvetSweatshop"
 
+#: Lengths of keys that Office's CryptoAPI providers make.
+_KEY_BITS = frozenset({40, 56, 64, 128})
 _BOF = frozenset({0x0809, 0x0409, 0x0209, 0x0009})
 _FILE_PASS = 0x002F
 #: Records that may stand before ``FilePass``; it is among the first.
@@ -83,6 +85,8 @@ def _crypto_api_fits(password: str, data: bytes) -> bool:
     if len(header) < 20 or len(rest) < 60:
         return False
     bits = struct.unpack_from("<I", header, 16)[0] or 40
+    if bits not in _KEY_BITS:
+        return False
     salt, verifier, hashed = rest[4:20], rest[20:36], rest[40:60]
     base = _sha1(salt + password.encode("utf-16-le"))
     key = _sha1(base + bytes(4))[: bits // 8]

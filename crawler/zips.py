@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import struct
 import zipfile
 import zlib
@@ -29,6 +30,17 @@ _LOCAL = struct.Struct("<4x2xHHHHIIIHH")
 _ENCRYPTED, _SIZES_LATER, _DIRECTORY_ENCRYPTED = 0x0001, 0x0008, 0x2000
 #: So much of a document's main part is unpacked to see that it holds, in bytes.
 _TRIED = 4 * 1024 * 1024
+
+#: What unpacking a damaged member may raise, by any of the methods.
+UNPACKING_ERRORS = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    OSError,
+    NotImplementedError,
+    ValueError,
+)
 
 
 def look_into_zip(body: bytes, *, whole: bool) -> Sniffed:
@@ -62,7 +74,7 @@ def _damage(archive: zipfile.ZipFile, names: set[str]) -> str | None:
     try:
         with archive.open(part) as stream:
             stream.read(_TRIED)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError) as error:
+    except UNPACKING_ERRORS as error:
         return f"{part} 无法解开({error})"
     return None
 

@@ -1,5 +1,8 @@
 """Openness of a file: status, type, magic bytes and size together."""
 
+import random
+from collections.abc import Callable
+
 import pytest
 
 from crawler.openness import (
@@ -291,6 +294,23 @@ def test_what_we_cut_ourselves_is_not_called_damaged(name: str, body: bytes) -> 
 def test_a_beginning_says_enough_against_a_file(name: str, body: bytes, openness: Openness) -> None:
     part = Fetched(BASE + name, BASE + name, 200, {}, body, truncated="length")
     assert judge_file(part).openness is openness
+
+
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize(
+    "make",
+    [pdf, lambda: archive("word/document.xml"), locked_zip, film, doc, ppt, lambda: xls(rc4_pass("x")),
+     lambda: xls(crypto_api_pass("x")), rar4, lambda: rar5("files"), lambda: rar5("names"), seven_zip,
+     lambda: seven_zip(packed=True), lambda: seven_zip("names"), lambda: picture("GIF"), lambda: picture("WEBP")],
+)  # fmt: skip
+def test_no_bytes_break_the_reader(make: Callable[[], bytes], whole: bool) -> None:
+    chance, good = random.Random(1), make()
+    for _ in range(400):
+        body = bytearray(good)
+        reach = min(len(body), chance.choice((16, 64, 700, len(body))))
+        for _ in range(chance.choice((1, 3, 20))):
+            body[chance.randrange(reach)] = chance.choice((0, 1, 255, chance.randrange(256)))
+        sniff(bytes(body[: chance.choice((len(body), chance.randrange(len(body))))]), whole=whole)
 
 
 # --- Refusals in a file's place
