@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from scrapy import Request
 from scrapy.crawler import Crawler
@@ -38,7 +38,8 @@ class Cap:
     most: int
     seconds: float
     received: int = 0
-    started: float = field(default_factory=time.monotonic)
+    #: When the first bytes came: what a fetch waits for its turn is not the site's slowness.
+    began: float | None = None
     stopped: str | None = None
 
     def anew(self) -> Cap:
@@ -47,15 +48,14 @@ class Cap:
 
     def take(self, count: int) -> bool:
         """Count bytes that came; False when no more are wanted."""
+        if self.began is None:
+            self.began = time.monotonic()
         self.received += count
         if self.received > self.most:
             self.stopped = "length"
-        elif self.received >= LEAST and self._late():
+        elif self.received >= LEAST and time.monotonic() - self.began > self.seconds * TIME_SHARE:
             self.stopped = "time"
         return self.stopped is None
-
-    def _late(self) -> bool:
-        return time.monotonic() - self.started > self.seconds * TIME_SHARE
 
 
 def watch(crawler: Crawler) -> None:
