@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from crawler import cutting
 from crawler.cutting import LEAST, Cap, told_length
 from crawler.fetching import referer_for
 
 
 def test_all_of_a_body_up_to_the_cap_is_wanted_and_one_byte_more_is_not() -> None:
     cap = Cap(1000, 60)
-    assert cap.take(1000)
-    assert cap.stopped is None
-    assert not cap.take(1)
-    assert cap.stopped == "length"
+    seen = [(cap.take(count), cap.stopped) for count in (999, 1, 1)]
+    assert seen == [(True, None), (True, None), (False, "length")]
     assert cap.anew().take(1000)
 
 
 def test_a_slow_body_is_cut_by_time_once_enough_of_it_came(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [1000.0]
-    monkeypatch.setattr(cutting.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("crawler.cutting.time.monotonic", lambda: now[0])
     cap = Cap(10 * LEAST, 60)
     # However long it waited for its turn.
     now[0] += 500
