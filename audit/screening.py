@@ -204,7 +204,7 @@ class _Screening:
     def _resource(self, resource: ResourceCapture) -> None:
         name = resource.name or _file_name(resource.url)
         reason = _why_not_open(resource.openness)
-        body = self._reader.body(resource.url) if reason is None else None
+        body = self._body(resource) if reason is None else None
         if reason is None and body is None:
             reason = NotScreened.NOT_CAPTURED
         if reason is not None or body is None:
@@ -217,6 +217,12 @@ class _Screening:
             self._row(CoverageKind.RESOURCE, what, NotScreened.NOT_CAPTURED)
         for segment in extraction.segments:
             self._segment(resource, name, segment)
+
+    def _body(self, resource: ResourceCapture) -> bytes | None:
+        """The file's bytes: they stand where the address led to in the end."""
+        led_to = resource.attempts[-1].final_url if resource.attempts else None
+        body = self._reader.body(led_to) if led_to else None
+        return body if body is not None else self._reader.body(resource.url)
 
     def _extracted(self, resource: ResourceCapture, extraction: Extraction) -> None:
         if not extraction.segments and extraction.gaps:

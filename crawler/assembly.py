@@ -40,9 +40,10 @@ from models.vocabulary import (
     Outcome,
     PageKind,
     ResourceKind,
+    ResourceSource,
     Visibility,
 )
-from rules.hosts import offsite_kind
+from rules.hosts import offsite_host
 from rules.profile import Profile
 
 #: Visibilities of a single page that make a public space *partly* public. A dead link does not.
@@ -82,12 +83,16 @@ class VisitedFile:
     content_type: str | None = None
     size: int | None = None
     sha256: str | None = None
+    truncated: bool = False
 
     def fetched(self, answer: Fetched) -> None:
-        """Keep what the last fetch says of the file."""
+        """Keep what the last fetch says of the file; of a beginning, the size of the whole if told."""
         self.status = answer.status
         self.content_type = answer.headers.get("content-type")
+        self.truncated = answer.truncated is not None
         self.size = len(answer.body) if answer.status is not None else None
+        if self.truncated:
+            self.size = answer.total or self.size
         self.sha256 = hashlib.sha256(answer.body).hexdigest() if answer.body else None
 
 
@@ -262,28 +267,41 @@ def _resources(found: Found) -> list[ResourceCapture]:
 
 
 def _resource(file: VisitedFile, *, canary_up: bool) -> ResourceCapture:
-    kind = offsite_kind(file.found.url)
-    if kind is not None:
-        words = {"net_disk": "网盘", "shop": "网店"}.get(kind, kind)
-        opened = Opened(
-            Openness.OFFSITE, Outcome.OK, ResourceKind.OTHER, f"链接指向站外{words},未抓取"
-        )
-    else:
-        opened = combine_fetches(file.seen, canary_up=canary_up)
-    price = f";页面标价:{file.found.price}" if file.found.price else ""
+    opened = _opened(file, canary_up=canary_up)
+    source = file.found.source
+    remarks = [
+        f"页面标价:{file.found.price}" if file.found.price else "",
+        f"地址见于{source.label}" if source is not ResourceSource.LINK else "",
+        file.found.note,
+    ]
     return ResourceCapture(
         url=file.found.url,
         found_on=file.found.found_on,
         name=file.found.name,
         kind=opened.kind,
         openness=opened.openness,
-        evidence=opened.evidence + price,
+        evidence=";".join([opened.evidence, *filter(None, remarks)]),
         status=file.status,
         content_type=file.content_type,
         bytes=file.size,
         sha256=file.sha256,
+        truncated=file.truncated,
+        source=source,
         attempts=tuple(file.attempts),
     )
+
+
+def _opened(file: VisitedFile, *, canary_up: bool) -> Opened:
+    away = offsite_host(file.found.url)
+    if away is not None:
+        said = f"链接指向站外{away.label},未抓取"
+        return Opened(Openness.OFFSITE, Outcome.OK, ResourceKind.OTHER, said)
+    opened = combine_fetches(file.seen, canary_up=canary_up)
+    if file.found.source.guessed and opened.openness is Openness.MISSING:
+        # What a script would make of the address is not known: it may be half of one.
+        why = f"{opened.evidence};不能据此判为文件不存在"
+        return replace(opened, openness=Openness.UNREACHABLE, evidence=why)
+    return opened
 
 
 def _shown(found: Found) -> Iterator[tuple[str, FoundImage]]:

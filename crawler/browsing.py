@@ -13,6 +13,7 @@ from scrapy import Request
 from scrapy_playwright.page import PageMethod
 
 from crawler.access import Observation
+from crawler.discovery import add_discovered
 from crawler.faults import browser_fault, denial_for
 from crawler.guard import Guard, denial_of
 from crawler.plain import Download, first_line
@@ -168,6 +169,7 @@ class BrowserClient:
         )
         dom = reading.dom or await page.content()
         await self._recorder.settle(page)
+        add_discovered(reading, self._recorder.answers(page), self._profile)
         response = self._recorder.main_response(page)
         sighting = _Sighting(
             reading=reading,

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urldefrag, urlencode, urlsplit, urlunsplit
 
+from crawler.disks import disk_note
 from crawler.ledger import Ledger
 from crawler.paging import list_of
 from crawler.reading import FoundLink, PageReading
@@ -17,7 +18,7 @@ from crawler.sniff import claimed_kind
 from crawler.task import Limits
 from crawler.traps import Traps, shape_of, without_tracking
 from models.manifest import NotCaptured
-from models.vocabulary import NotScreened, PageKind, ResourceKind
+from models.vocabulary import NotScreened, PageKind, ResourceKind, ResourceSource
 from rules.hosts import offsite_kind
 from rules.profile import ROUTE_MARKS, Profile
 
@@ -50,6 +51,11 @@ class FoundFile:
     found_on: str
     name: str
     price: str | None = None
+    source: ResourceSource = ResourceSource.LINK
+    #: The page or the profile says that a file is there, whatever the address looks like.
+    promised: bool = False
+    #: What the page says beside the link.
+    note: str = ""
 
 
 def normalise(url: str) -> str:
@@ -120,13 +126,23 @@ class Frontier:
         for link in reading.links:
             url = normalise(link.url)
             if self._is_file(link, url):
-                self._add_file(link, page.url, self._price(reading))
+                self._add_file(link, page.url, reading)
             elif self._is_page(url):
                 self._add_page(url, self._profile.page_kind(url) or PageKind.OTHER, page)
             elif kind := self._member_kind(link, url, page.kind):
                 self._add_page(url, kind, page)
             elif self._may_be_ours(link, url, page):
                 self._add_unsure(url, page)
+        self._note_unsearched(page, reading)
+
+    def _note_unsearched(self, page: PlannedPage, reading: PageReading) -> None:
+        """Into the ledger: data of the page in which files were not looked for, or not taken."""
+        if reading.files_left:
+            why = f"页面脚本和数据中还有 {reading.files_left} 个文件地址没有取"
+            self._leave_out(page.url, page.found_on, why)
+        if reading.search_cut:
+            why = "页面脚本和数据过长,没有全部用来查找文件地址"
+            self._leave_out(page.url, page.found_on, why)
 
     def confirms(self, page: PlannedPage, reading: PageReading | None) -> bool:
         """Whether a page that was read is the space's; one that does not say so goes to the ledger."""
@@ -257,14 +273,25 @@ class Frontier:
                 return self._profile.page_kind(url) or members.kind
         return None
 
-    def _add_file(self, link: FoundLink, found_on: str, price: str | None) -> None:
+    def _add_file(self, link: FoundLink, found_on: str, reading: PageReading) -> None:
         url = urldefrag(link.url).url
-        if url in self.files:
+        known = self.files.get(url)
+        # What one page only hints at another may link.
+        if known is not None and (link.source.guessed or not known.source.guessed):
             return
-        if len(self.files) >= self._limits.max_resources:
+        if known is None and len(self.files) >= self._limits.max_resources:
             self._leave_out(url, found_on, f"文件超过 {self._limits.max_resources} 个")
             return
-        self.files[url] = FoundFile(url, found_on, link.text, price)
+        marked = link.file and link.source is ResourceSource.LINK
+        self.files[url] = FoundFile(
+            url,
+            found_on,
+            link.text,
+            self._price(reading),
+            source=link.source,
+            promised=marked or self._profile.is_resource(url),
+            note=disk_note(link.url, link.text, reading.text) if offsite_kind(url) else "",
+        )
 
     def _add_page(self, url: str, kind: PageKind, parent: PlannedPage) -> None:
         identity = self._identity(url)

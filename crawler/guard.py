@@ -57,6 +57,9 @@ _CLIENT_IDLE_SECONDS = 300.0
 #: Events kept of one job, the newest; a page that loops must not fill our memory.
 _MAX_EVENTS = 20_000
 _BACKLOG = 512
+#: What may be on its way to a client that cuts itself off, beyond the cap: the guard must not reset
+#: what the client has not read yet. Linux lets both socket buffers grow to 4 and 6 MiB.
+CUT_SLACK = 16 * 1024 * 1024
 _JOB = re.compile(r"[^\x00-\x1f\x7f:]{1,200}")
 
 
@@ -172,19 +175,26 @@ class Guard:
         await self._server.wait_closed()
         self._server = None
 
-    def credentials(self, job: str) -> tuple[str, str]:
+    def credentials(self, job: str, *, cuts: bool = False) -> tuple[str, str]:
         """User name and password for one job; valid for this guard's life only.
+
+        Args:
+            job: Whose requests they are.
+            cuts: For a client that takes the beginning of a large body and cuts itself off: it is
+                not refused what announces more than the cap. A page in the browser cannot know this
+                password.
 
         Raises:
             ValueError: The job's name has a colon or control characters, or is empty.
         """
         if not _JOB.fullmatch(job):
             raise ValueError(f"a job's name cannot be {job!r}: no colon, no control characters")
-        return job, hmac.new(self._secret, job.encode(), hashlib.sha256).hexdigest()
+        signed = f"{job}:cuts" if cuts else job
+        return job, hmac.new(self._secret, signed.encode(), hashlib.sha256).hexdigest()
 
-    def proxy_url(self, job: str) -> str:
+    def proxy_url(self, job: str, *, cuts: bool = False) -> str:
         """The guard's address with the job's credentials, for plain fetches."""
-        user, password = self.credentials(job)
+        user, password = self.credentials(job, cuts=cuts)
         return self.address.replace("://", f"://{quote(user, safe='')}:{password}@", 1)
 
     def events(self, job: str) -> list[GuardEvent]:
@@ -243,7 +253,7 @@ class Guard:
         if not lines:
             return False
         authorization = header_in(lines, b"proxy-authorization")
-        job = self._job_of(authorization)
+        job, cuts = self._job_of(authorization)
         try:
             request = parse_request(lines)
         except RefusedError as refusal:
@@ -251,19 +261,22 @@ class Guard:
         if job is None:
             wrong = RefusedError(Denial.CREDENTIALS, "wrong" if authorization else "")
             return await self._refuse_early(client, request, "", wrong)
-        return await self._carry(client, request, job)
+        return await self._carry(client, request, job, cuts=cuts)
 
-    def _job_of(self, authorization: bytes) -> str | None:
-        """The job whose credentials these are."""
+    def _job_of(self, authorization: bytes) -> tuple[str | None, bool]:
+        """The job whose credentials these are, and whether its client cuts itself off."""
         scheme, _, encoded = authorization.partition(b" ")
         if scheme.lower() != b"basic":
-            return None
+            return None, False
         try:
             job, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
-            expected = self.credentials(job)[1]
+            known = {cuts: self.credentials(job, cuts=cuts)[1] for cuts in (False, True)}
         except (binascii.Error, ValueError):
-            return None
-        return job if hmac.compare_digest(expected.encode(), password.encode()) else None
+            return None, False
+        for cuts, expected in known.items():
+            if hmac.compare_digest(expected.encode(), password.encode()):
+                return job, cuts
+        return None, False
 
     async def _refuse_early(
         self, client: Client, request: RequestHead | None, job: str, refusal: RefusedError
@@ -274,13 +287,15 @@ class Guard:
             self._record(entry.close(refusal.denial, refusal.error))
         return await deny(client, request, refusal.denial)
 
-    async def _carry(self, client: Client, request: RequestHead, job: str) -> bool:
+    async def _carry(
+        self, client: Client, request: RequestHead, job: str, *, cuts: bool = False
+    ) -> bool:
         """Carry one request and record what became of it.
 
         Returns:
             Whether the client's connection can take another.
         """
-        entry = _Entry(job, request, self._tally(request))
+        entry = _Entry(job, request, self._tally(request, cuts=cuts))
         denial, error, reusable = None, "interrupted", False
         try:
             async with asyncio.timeout(self._max_seconds(request)):
@@ -298,11 +313,13 @@ class Guard:
             return reusable
         return await deny(client, request, denial)
 
-    def _tally(self, request: RequestHead) -> Tally:
+    def _tally(self, request: RequestHead, *, cuts: bool) -> Tally:
         policy = self.policy
         tunnelled = request.method == "CONNECT"
         down = policy.max_tunnel_bytes if tunnelled else policy.max_response_bytes
-        return Tally(max_up=policy.max_request_bytes, max_down=down)
+        if cuts and not tunnelled:
+            down += CUT_SLACK
+        return Tally(max_up=policy.max_request_bytes, max_down=down, announced_counts=not cuts)
 
     def _max_seconds(self, request: RequestHead) -> float:
         tunnelled = request.method == "CONNECT"

@@ -34,12 +34,17 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 @dataclass(slots=True)
 class Tally:
-    """Bytes carried so far, against the caps of this exchange."""
+    """Bytes carried so far, against the caps of this exchange.
+
+    Attributes:
+        announced_counts: Whether an answer that announces more than the cap is refused at once.
+    """
 
     max_up: int
     max_down: int
     up: int = 0
     down: int = 0
+    announced_counts: bool = True
 
     def add_up(self, count: int) -> None:
         """Count bytes sent to the site.
@@ -193,7 +198,7 @@ async def _send_request(
 async def _receive(client: Client, request: RequestHead, upstream: Upstream, tally: Tally) -> None:
     head = await _final_head(client, request, upstream)
     body = response_body(request.method, head)
-    if body.length is not None and body.length > tally.max_down:
+    if tally.announced_counts and body.length is not None and body.length > tally.max_down:
         raise RefusedError(Denial.BYTES_CAP, f"announces {body.length} bytes")
     client.answered = True
     await client.send(render_response(head, body, close=request.closes))

@@ -20,6 +20,7 @@ from scrapy.exceptions import IgnoreRequest, NotConfigured
 from scrapy.http import HtmlResponse, Response
 from scrapy_playwright.handler import ScrapyPlaywrightDownloadHandler
 
+from crawler.cutting import CAP
 from crawler.guard import Guard
 from crawler.tabs import Tabs, close_page
 
@@ -127,4 +128,4 @@ class GuardMiddleware:
         if job is None:
             raise IgnoreRequest(f"{request} belongs to no visit")
         if not request.meta.get("playwright"):
-            request.meta["proxy"] = self._guard.proxy_url(job)
+            request.meta["proxy"] = self._guard.proxy_url(job, cuts=CAP in request.meta)

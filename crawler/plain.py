@@ -25,10 +25,12 @@ from scrapy.http import Response
 
 from crawler.access import Observation
 from crawler.archive import Archive, Exchange
+from crawler.cutting import CAP, Cap, told_length
 from crawler.guard import denial_of
 from crawler.hosts import HostBook
 from crawler.recorder import REDIRECTS
 from models.vocabulary import Outcome
+from rules.hosts import offsite_host
 
 MOST_HOPS = 10
 
@@ -62,6 +64,10 @@ class Fetched:
     body: bytes = b""
     failure: Outcome | None = None
     detail: str = ""
+    #: Why only the beginning was taken (``length`` or ``time``), as WARC names it; None: it is whole.
+    truncated: str | None = None
+    #: How long the whole is, in bytes, as far as the answer tells.
+    total: int | None = None
 
     def observation(self) -> Observation:
         """As the access rules want it."""
@@ -87,41 +93,80 @@ class PlainClient:
         self._archive = archive
         self._hosts = hosts or HostBook()
 
-    async def get(self, url: str, *, referer: str | None = None) -> Fetched:
-        """Fetch an address anonymously and follow its redirects; never raises for a bad answer."""
+    async def get(
+        self, url: str, *, referer: str | None = None, cap: Cap | None = None, ranged: bool = False
+    ) -> Fetched:
+        """Fetch an address anonymously and follow its redirects; never raises for a bad answer.
+
+        Args:
+            url: The address.
+            referer: The page it is linked from, if that is to be told.
+            cap: Take no more of the body than this; without one, a body over Scrapy's limit fails.
+            ranged: Ask the server for the part below the cap only; it may send more all the same.
+        """
         target = url
         for _ in range(MOST_HOPS):
-            headers = {"Accept-Encoding": "identity"}
-            if referer:
-                headers["Referer"] = referer
-            request = Request(
-                target,
-                headers=headers,
-                dont_filter=True,
-                meta={"guard_job": self._job, "dont_redirect": True, "handle_httpstatus_all": True},
-            )
+            request = self._request(target, referer, cap, ranged=ranged)
             try:
                 response = await self._download(request)
             except Exception as error:  # noqa: BLE001  (named by the table, the rest is a crash)
                 return Fetched(url, target, failure=outcome_of(error), detail=first_line(error))
-            denied = denial_of(target, header_map(response))
+            headers = header_map(response)
+            denied = denial_of(target, headers)
             if denied is not None:
                 return Fetched(url, target, failure=denied.outcome, detail=denied.label)
+            if ranged and response.status == 416:
+                # An empty file has no first byte; others do not know ranges.
+                return await self.get(target, referer=referer, cap=cap)
             self._hosts.showed(target, response.certificate)
-            self._archive.write(_exchange(request, response))
-            location = header_map(response).get("location")
+            fetched = _fetched(url, target, response, request.meta.get(CAP))
+            self._archive.write(_exchange(request, response, fetched))
+            location = headers.get("location")
             if response.status not in REDIRECTS or not location:
-                return Fetched(url, target, response.status, header_map(response), response.body)
+                return fetched
             target = urljoin(target, location)
             if urlsplit(target).scheme not in ("http", "https"):
                 return Fetched(url, target, failure=Outcome.GUARD_DENIED, detail=f"转到 {target}")
+            if cap is not None and offsite_host(target):
+                # Enough is known: a net disk or shop is named, not visited.
+                return Fetched(url, target, response.status, headers)
         return Fetched(
             url, target, failure=Outcome.REDIRECT_LOOP, detail=f"超过 {MOST_HOPS} 次重定向"
         )
 
+    def _request(self, url: str, referer: str | None, cap: Cap | None, *, ranged: bool) -> Request:
+        headers = {"Accept-Encoding": "identity"}
+        if referer:
+            headers["Referer"] = referer
+        meta: dict[str, object] = {
+            "guard_job": self._job,
+            "dont_redirect": True,
+            "handle_httpstatus_all": True,
+        }
+        if cap is not None:
+            # The cap cuts; Scrapy's own limit would throw away what has come.
+            meta |= {CAP: cap.anew(), "download_maxsize": 0}
+            if ranged:
+                headers["Range"] = f"bytes=0-{cap.most - 1}"
+        return Request(url, headers=headers, dont_filter=True, meta=meta)
+
+
+def _fetched(url: str, target: str, response: Response, cap: Cap | None) -> Fetched:
+    headers = header_map(response)
+    total = told_length(response.status, headers)
+    body, truncated = response.body, None
+    if cap is not None:
+        body, truncated = body[: cap.most], cap.stopped
+        partial = response.status == 206 and total is not None and total > len(body)
+        truncated = truncated or ("length" if partial else None)
+    return Fetched(url, target, response.status, headers, body, truncated=truncated, total=total)
+
 
 def outcome_of(error: Exception) -> Outcome:
     """The outcome that an error of a download stands for."""
+    if isinstance(error, IgnoreRequest) and "DOWNLOAD_MAXSIZE" in str(error):
+        # Scrapy's word for a body that unpacks to more than the limit.
+        return Outcome.TOO_LARGE
     for kind, outcome in ERROR_OUTCOMES:
         if isinstance(error, kind):
             return outcome
@@ -136,7 +181,7 @@ def header_map(response: Response) -> dict[str, str]:
     return found
 
 
-def _exchange(request: Request, response: Response) -> Exchange:
+def _exchange(request: Request, response: Response, fetched: Fetched) -> Exchange:
     pairs = [
         (name.decode("latin-1"), value.decode("latin-1"))
         for name, values in response.headers.items()
@@ -155,8 +200,9 @@ def _exchange(request: Request, response: Response) -> Exchange:
         request_headers=tuple(asked),
         status=response.status,
         response_headers=tuple(pairs),
-        body=response.body,
+        body=fetched.body,
         at=datetime.now(UTC),
+        truncated=fetched.truncated,
     )
 
 

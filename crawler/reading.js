@@ -280,6 +280,42 @@
   };
 
   for (const el of document.querySelectorAll("link[rel~=next][href],link[rel~=prev][href]")) addLink(el, false);
+  // What may hold addresses of files besides links: inline scripts, and attributes of all elements,
+  // shown or not. Bounded: a page may carry megabytes of data.
+  const gather = () => {
+    const scripts = [], attributes = [];
+    let left = 1500000, cut = false;
+    const fits = (text) => {
+      if (text.length > left) { cut = true; return false; }
+      left -= text.length;
+      return true;
+    };
+    // The address itself, and attributes that may hold one.
+    const PLAYED = new Set(["VIDEO", "AUDIO", "SOURCE", "TRACK"]);
+    const OWN = { IFRAME: ["src"], FRAME: ["src"], PARAM: ["value"], EMBED: ["src", "flashvars"], OBJECT: ["data"] };
+    const NAMED = /^(A|BUTTON|LI|SPAN|DIV)$/;
+    const visit = (root) => {
+      for (const el of root.querySelectorAll("*")) {
+        if (el.shadowRoot) visit(el.shadowRoot);
+        if (el.localName === "script" && !el.hasAttribute("src")) {
+          if (el.textContent.includes("/") && fits(el.textContent)) scripts.push([el.type || "", el.textContent]);
+          continue;
+        }
+        for (const { name, value } of el.attributes) {
+          const played = name === "src" && PLAYED.has(el.tagName);
+          const wanted = played || name.startsWith("data-") || name.startsWith("on")
+            || OWN[el.tagName]?.includes(name) || (name === "href" && value.startsWith("javascript:"));
+          if (!wanted || value.startsWith("data:") || (!played && !(value.includes(".") && /[/%]/.test(value)))) continue;
+          const text = el.getAttribute("title")
+            || (NAMED.test(el.tagName) ? el.textContent.replace(/\s+/g, " ").trim().slice(0, 80) : "");
+          if (fits(value)) attributes.push([el.localName, name, value, text]);
+        }
+      }
+    };
+    visit(document);
+    return { base: document.baseURI, scripts, attributes, cut };
+  };
+
   if (document.body && options.hidden) {
     // The frame itself is not shown.
     for (const el of document.querySelectorAll("a[href]")) addLink(el, true);
@@ -312,7 +348,7 @@
   };
   // As one string: thousands of lines are costly to carry over one by one.
   return untouched(() => JSON.stringify({
-    title: document.title, blocks, links, files, images, embeds, unread, passwordField,
+    title: document.title, blocks, links, files, images, embeds, unread, passwordField, gathered: gather(),
     shown: options.selectors.filter(shown),
     declared: textOf(options.declared), price: textOf(options.price),
     width: document.documentElement?.clientWidth || 0,

@@ -22,6 +22,7 @@ from crawler.guard_denial import denial_of
 from crawler.paging import pages_stated
 from crawler.states import Control, Hands, Walked, ask, controls_in, options_of, walk_states
 from models.manifest import Line, TextBlock
+from models.vocabulary import ResourceSource
 from rules.profile import Profile
 
 SCRIPT = (resources.files(__package__) / "reading.js").read_text(encoding="utf-8")
@@ -95,6 +96,21 @@ class FoundLink:
     main: bool = True
     #: The page marks it as its author.
     author: bool = False
+    source: ResourceSource = ResourceSource.LINK
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What one frame holds besides what it shows, for the search for files."""
+
+    #: What relative addresses in it are relative to.
+    base: str
+    #: Type and text of each inline script.
+    scripts: tuple[tuple[str, str], ...]
+    #: Tag, name, value, and the element's own words.
+    attributes: tuple[tuple[str, str, str, str], ...]
+    #: There was more than is taken of one frame.
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +155,11 @@ class PageReading:
     embeds: list[Embed] = field(default_factory=list)
     #: What is shown and holds no text that can be read: ``canvas``, ``closed_shadow``.
     unread: list[str] = field(default_factory=list)
+    gathered: list[Gathered] = field(default_factory=list)
+    #: How many addresses of files in scripts and data were left, being too many.
+    files_left: int = 0
+    #: Scripts or data were too long to be searched to their end.
+    search_cut: bool = False
     password_field: bool = False
     shown: frozenset[str] = frozenset()
     declared: str | None = None
@@ -478,7 +499,19 @@ def _add(
         )
         for raw in data["links"]
     ]
-    reading.links += [FoundLink(raw["href"], raw["text"], file=True) for raw in data["files"]]
+    reading.links += [
+        FoundLink(raw["href"], raw["text"], file=True, source=ResourceSource.PLAYER)
+        for raw in data["files"]
+    ]
+    gathered = data["gathered"]
+    reading.gathered.append(
+        Gathered(
+            gathered["base"],
+            tuple((kind, text) for kind, text in gathered["scripts"]),
+            tuple((tag, name, value, text) for tag, name, value, text in gathered["attributes"]),
+            gathered["cut"],
+        )
+    )
     reading.images += [FoundImage(**raw) for raw in data["images"]]
     reading.unread += data["unread"]
     reading.embeds += [Embed(**raw) for raw in data["embeds"]]

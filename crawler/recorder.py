@@ -25,6 +25,8 @@ from models.vocabulary import Fate
 
 #: Bodies above this stay out of the WARC (the guard's own cap is higher), in bytes.
 BODY_LIMIT = 32 * 1024 * 1024
+#: JSON answers to a page's scripts that are searched for files: of one, and of all, in bytes.
+ANSWER_LIMIT, ANSWERS_LIMIT = 1024 * 1024, 4 * 1024 * 1024
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 #: Answers whose ``Content-Length`` is not their own body's, or whose body nobody reads.
 BODILESS = REDIRECTS | {204, 304}
@@ -49,6 +51,8 @@ class Recorder:
         self._listened: WeakSet[Page] = WeakSet()
         self._tasks: dict[asyncio.Task[None], Request] = {}
         self._main: dict[Page, Response] = {}
+        #: Bodies of the JSON answers that a page's scripts fetched.
+        self._answers: dict[Page, list[bytes]] = {}
         #: The entity tags of the answers whose bytes have been recorded, by method and address.
         self._tags: dict[tuple[str, str], str] = {}
         self.log = PageLog()
@@ -82,9 +86,14 @@ class Recorder:
         if waiting:
             await asyncio.wait(waiting, timeout=limit)
 
+    def answers(self, page: Page) -> list[bytes]:
+        """The JSON that the page's scripts have fetched so far; call after ``settle``."""
+        return self._answers.pop(page, [])
+
     def finish(self, page: Page) -> int:
         """The page has been read: forget it; returns how many answers it had asked for."""
         self._main.pop(page, None)
+        self._answers.pop(page, None)
         return self.log.end(page)
 
     def _on_response(self, response: Response) -> None:
@@ -145,9 +154,17 @@ class Recorder:
             row.close(Fate.PARTIAL, missing)
             return
         await self._meet(response)
+        page = page_of(response.request)
+        if page is not None and self.log.is_open(page, row) and _is_data(response):
+            self._keep_answer(page, body)
         tag = _strong_tag(response)
         if tag is not None:
             self._tags[_address(response)] = tag
+
+    def _keep_answer(self, page: Page, body: bytes) -> None:
+        kept = self._answers.setdefault(page, [])
+        if len(body) <= ANSWER_LIMIT and sum(map(len, kept)) + len(body) <= ANSWERS_LIMIT:
+            kept.append(body)
 
     async def _meet(self, response: Response) -> None:
         """Keep the TLS facts of a host that a page came from, once."""
@@ -208,6 +225,12 @@ def _missing(response: Response, body: bytes) -> str:
 def _apart(headers: Mapping[str, str]) -> Pairs:
     # The browser joins repeated headers with line feeds.
     return tuple((name, value) for name, values in headers.items() for value in values.split("\n"))
+
+
+def _is_data(response: Response) -> bool:
+    """Whether it is JSON that a script asked for."""
+    asked = response.request.resource_type in ("xhr", "fetch")
+    return asked and "json" in response.headers.get("content-type", "")
 
 
 def _address(response: Response) -> tuple[str, str]:

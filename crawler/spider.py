@@ -22,6 +22,7 @@ from scrapy.http import Response
 
 from crawler.addresses import EgressPolicy, parse_allow
 from crawler.archive import ARCHIVE_ERRORS
+from crawler.cutting import watch
 from crawler.guard import Guard
 from crawler.sibling import MissingPages
 from crawler.signing import Signer, load_signer
@@ -84,6 +85,7 @@ class SpaceSpider(Spider):
     async def start(self) -> AsyncIterator[FinishedVisit]:
         """Visit all spaces; yields each as it is finished."""
         await self.guard.start()
+        watch(self.crawler)
         try:
             means = self._means()
             async for finished in self._visits(means):

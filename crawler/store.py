@@ -179,13 +179,17 @@ class SnapshotReader:
     def _index(self) -> dict[str, tuple[int, int]]:
         """Where the newest good answer of each address is in the WARC: offset and length."""
         found: dict[str, tuple[int, int]] = {}
+        # Films are asked for in parts, the first part first.
+        parts: dict[str, tuple[int, int]] = {}
         lines = gzip.decompress(self._wacz.read("indexes/index.cdx.gz")).decode().splitlines()
         for line in lines:
             entry: dict[str, Any] = json.loads(line.split(" ", 2)[2])
             good = entry.get("status", "200") == "200" and entry.get("method", "GET") == "GET"
             if good and entry.get("mime") != "warc/revisit":
                 found[entry["url"]] = (int(entry["offset"]), int(entry["length"]))
-        return found
+            elif entry.get("status") == "206":
+                parts.setdefault(entry["url"], (int(entry["offset"]), int(entry["length"])))
+        return parts | found
 
     def _record(self, uri: str) -> bytes | None:
         place = self._index.get(uri)

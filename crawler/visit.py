@@ -37,6 +37,7 @@ from crawler.assembly import (
     record_page,
 )
 from crawler.browsing import Browsed, BrowserClient, is_denial
+from crawler.fetching import fetch_file
 from crawler.frontier import Frontier, PlannedPage
 from crawler.guard import Guard
 from crawler.hosts import HostBook, host_of
@@ -299,13 +300,14 @@ class Visit:
 
     async def _fetch(self, file: VisitedFile, number: int) -> None:
         started = datetime.now(UTC)
-        referer = file.found.found_on if number > 1 else None
         refusal = self._robots.refusal(file.found.url)
         if refusal is not None:
             fetched = Fetched(file.found.url, failure=refusal.outcome, detail=refusal.evidence)
+            opened = judge_file(fetched)
         else:
-            fetched = await self._plain.get(file.found.url, referer=referer)
-        opened = judge_file(fetched)
+            keys = self._profile.resource_json_keys
+            attempted = await fetch_file(self._plain, file.found, self._limits, keys)
+            fetched, opened = attempted.fetched, attempted.opened
         file.seen.append(opened)
         file.fetched(fetched)
         file.attempts.append(

@@ -19,6 +19,7 @@ from models.vocabulary import (
     Outcome,
     PageKind,
     ResourceKind,
+    ResourceSource,
     Visibility,
 )
 
@@ -169,7 +170,10 @@ class ResourceCapture(Record):
     content_type: str | None = None
     bytes: int | None = None
     sha256: str | None = None
+    #: Only the beginning was taken: it is judged by that, ``bytes`` is the whole's length if told,
+    #: ``sha256`` is of what was taken.
     truncated: bool = False
+    source: ResourceSource = ResourceSource.LINK
     attempts: tuple[Attempt, ...] = ()
 
 

@@ -345,6 +345,24 @@ class ResourceKind(Term):
     OTHER = "other", "其他"
 
 
+class ResourceSource(Term):
+    """Where on a page the address of a resource was found."""
+
+    LINK = "link", "页面链接"
+    PLAYER = "player", "播放器或内嵌对象"
+    ATTRIBUTE = "attribute", "元素属性"
+    HANDLER = "handler", "点击脚本"
+    SCRIPT = "script", "脚本数据"
+    STRUCTURED = "structured", "结构化数据"
+    API = "api", "接口数据"
+    TEXT = "text", "正文文字"
+
+    @property
+    def guessed(self) -> bool:
+        """Whether what a script makes of the address is not known: it may be completed or unused."""
+        return self in (ResourceSource.HANDLER, ResourceSource.SCRIPT, ResourceSource.API)
+
+
 class PageKind(Term):
     """What a page of a space is for, as the site profile reads it."""
 

@@ -196,6 +196,9 @@ class Profile(_Part):
     """Addresses that are files, as regular expressions on the decoded path and query."""
     resource_attributes: tuple[str, ...] = ("data-file", "data-src", "data-url")
     """Attributes that hold a file's address (players, embeds)."""
+    resource_json_keys: tuple[str, ...] = ()
+    """Keys of JSON, in the answers the page fetches and in its scripts, whose values are addresses
+    of files."""
     load_more_selectors: tuple[str, ...] = ()
     """CSS of buttons clicked until nothing more comes ("load more"), within the page's budget."""
     next_page_selectors: tuple[str, ...] = ()

@@ -12,8 +12,8 @@ from sample.records import Resource
 
 #: What a platform saved under a document's name instead of the document.
 WALL = (
-    b"<html>\n<head><title>401 Authorization Required</title></head>\n<body>\n"
-    b"<center><h1>401 Authorization Required</h1></center>\n<hr><center>nginx</center>\n"
+    b"<html>\n<head><title>Download</title></head>\n<body>\n"
+    b"<center><h1>The page you asked for has moved</h1></center>\n<hr><center>nginx</center>\n"
     b"</body>\n</html>\n"
 )
 

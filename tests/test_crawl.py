@@ -84,7 +84,11 @@ FILES: dict[str, tuple[Answer, Openness]] = {
     "/f/limited.pdf": (answer("429", 429), Openness.BLOCKED),
     "/f/down.pdf": (answer("503", 503), Openness.UNREACHABLE),
     "/f/flaky.pdf": (in_turn(answer("503", 503), answer(PDF)), Openness.OPEN),
-    "/f/once-missing.pdf": (in_turn(answer("404", 404), answer(PDF)), Openness.OPEN),
+    # The first attempt asks twice: as a stranger, and as one who comes from the page.
+    "/f/once-missing.pdf": (
+        in_turn(answer("404", 404), answer("404", 404), answer(PDF)),
+        Openness.OPEN,
+    ),
 }
 OFFSITE = "https://pan.baidu.com/s/1invented"
 

@@ -104,8 +104,6 @@ FILES: dict[str, tuple[Answer, Outcome]] = {
     "reset": (resets(SIZED % 9999 + b"%PDF-1.4"), Outcome.TRUNCATED),
     "empty-reply": (closes, Outcome.NO_RESPONSE),
     "silent": (holds(SIZED % 9999), Outcome.TIMEOUT),
-    "flood": (floods, Outcome.TRUNCATED),
-    "large": (replies(SIZED % 2_000_000 + b"x" * 2_000_000), Outcome.TOO_LARGE),
     "no-such-coding": (answer(b"%PDF-1.4", Content_Encoding="gzip"), Outcome.TRUNCATED),
 }
 

@@ -7,7 +7,7 @@ from crawler.reading import FoundLink, PageReading
 from crawler.task import Limits
 from crawler.traps import SAME_TEXT
 from models.manifest import TextBlock
-from models.vocabulary import NotScreened, PageKind
+from models.vocabulary import NotScreened, PageKind, ResourceSource
 from rules.profile import MemberLinks, PagePattern, Profile, load_profile
 
 HOME = "http://platform.example/space/s1"
@@ -46,6 +46,25 @@ def read(*links: str, frontier: Frontier, depth: int = 0) -> list[str]:
 )
 def test_pages_of_a_space_by_its_profile(link: str, taken: bool) -> None:
     assert bool(read(link, frontier=Frontier(HOME, PLATFORM, Limits()))) is taken
+
+
+def test_what_was_not_searched_is_in_the_ledger() -> None:
+    frontier = Frontier(HOME, PLATFORM, Limits())
+    page = PlannedPage(HOME, PageKind.HOME, 0, None)
+    frontier.add(page, PageReading(files_left=7, search_cut=True))
+    assert ["7" in left.detail for left in frontier.left_out] == [True, False]
+    assert {(left.url, left.reason) for left in frontier.left_out} == {(HOME, NotScreened.BUDGET)}
+
+
+def test_a_link_outweighs_a_hint_in_a_script() -> None:
+    url = "http://platform.example/files/a.pdf"
+    hint = FoundLink(url, file=True, source=ResourceSource.SCRIPT)
+    for links in ((hint, FoundLink(url, "课件")), (FoundLink(url, "课件"), hint)):
+        frontier = Frontier(HOME, PLATFORM, Limits(max_resources=1))
+        for link in links:
+            frontier.add(PlannedPage(HOME, PageKind.HOME, 0, None), PageReading(links=[link]))
+        (found,) = frontier.files.values()
+        assert (found.source, found.name, found.promised) == (ResourceSource.LINK, "课件", True)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +164,9 @@ def test_a_list_that_states_more_pages_than_were_read() -> None:
 def test_what_a_page_left_unread_and_what_was_framed() -> None:
     frontier = Frontier(HOME, PLATFORM, Limits())
     article = "http://platform.example/space/s1/article/3"
-    reading = PageReading(links=[FoundLink(article)], frames=[article], left_unread=["页内标签没有读完"])
+    reading = PageReading(
+        links=[FoundLink(article)], frames=[article], left_unread=["页内标签没有读完"]
+    )
     frontier.add(PlannedPage(HOME, PageKind.HOME, 0, None), reading)
     assert list(frontier) == []
     assert [left.detail for left in frontier.left_out] == ["页内标签没有读完"]

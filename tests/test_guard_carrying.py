@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from crawler.addresses import Denial
+from crawler.guard import CUT_SLACK, Guard
 from tests.guard_site import (
     CHUNKED,
     JOB,
@@ -14,6 +15,7 @@ from tests.guard_site import (
     Answer,
     Reply,
     Site,
+    basic,
     dial,
     drips,
     echoes,
@@ -24,6 +26,7 @@ from tests.guard_site import (
     parse,
     replies,
     request,
+    send,
 )
 
 pytestmark = pytest.mark.anyio
@@ -178,6 +181,29 @@ async def test_a_body_announced_over_the_cap_is_refused_at_once() -> None:
     ):
         reply = await fetch(guard, site.url)
         assert (reply.status, reply.denial) == (502, "bytes_cap")
+
+
+def cutting(guard: Guard, site: Site) -> bytes:
+    """A request of a client that takes the beginning and cuts itself off."""
+    mine = basic(*guard.credentials(JOB, cuts=True))
+    return f"GET {site.url} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{mine}\r\n\r\n".encode()
+
+
+async def test_who_cuts_itself_off_may_begin_with_a_large_body() -> None:
+    large = replies(OK + b"Content-Length: 100000\r\n\r\n" + b"x" * 100_000)
+    async with Site(large) as site, guarding(site, max_response_bytes=1000) as guard:
+        assert len((await send(guard, cutting(guard, site))).body) == 100_000
+        assert [event.job for event in guard.events(JOB)] == [JOB]
+        assert (await fetch(guard, site.url)).denial == "bytes_cap"
+
+
+async def test_who_does_not_cut_itself_off_after_all_is_cut_off() -> None:
+    async with Site(floods) as site, guarding(site, max_response_bytes=1000) as guard:
+        reply = await send(guard, cutting(guard, site))
+        assert not reply.whole
+        (event,) = guard.events(JOB)
+        assert event.denial is Denial.BYTES_CAP
+        assert CUT_SLACK < event.bytes_down <= CUT_SLACK + 1000 + 65536
 
 
 @pytest.mark.parametrize("head", [OK + b"Content-Length: 1000\r\n\r\n", OK + b"\r\n"])

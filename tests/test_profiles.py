@@ -316,7 +316,7 @@ def test_a_crawl_of_the_ucenter_family(tmp_path: Path, browser_executable: Brows
     assert files_of(space) == {
         "index.php?r=space/resource/download&id=5": Openness.OPEN,
         "index.php?r=space/resource/download&id=6": Openness.LOGIN,
-        "edu-private/lesson.pdf": Openness.DISGUISED,
+        "edu-private/lesson.pdf": Openness.LOGIN,
     }
     assert {file.url[-4:] for file in space.resources if "积分" in file.evidence} == {
         "id=6",
