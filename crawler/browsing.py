@@ -6,7 +6,6 @@ import asyncio
 import time
 from dataclasses import dataclass
 
-from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Page
 from scrapy import Request
 from scrapy_playwright.page import PageMethod
@@ -17,6 +16,7 @@ from crawler.guard import Guard, denial_of
 from crawler.plain import Download, first_line
 from crawler.reading import PageReading, Traffic, read_page
 from crawler.recorder import Recorder
+from crawler.steadiness import Steadiness, close_soon
 from models.vocabulary import Outcome
 from rules.profile import Profile
 
@@ -75,13 +75,16 @@ class BrowserClient:
     async def get(self, url: str, attempt: int) -> Browsed:
         """Read a page in the attempt's own context; never raises for a bad page."""
         sightings: list[_Sighting] = []
-        request = self._request(url, attempt, sightings)
+        steadiness = Steadiness()
+        request = self._request(url, attempt, sightings, steadiness)
         async with self._slots:
             started = time.time()
             try:
                 response = await self._download(request)
             except Exception as error:  # noqa: BLE001  (named by the table, the rest is a crash)
                 return Browsed(self._failed(url, error, started))
+            finally:
+                steadiness.release()
         if not sightings:
             detail = "页面没有经过读取步骤"
             return Browsed(Observation(url, failure=Outcome.CRASH, detail=detail))
@@ -93,15 +96,14 @@ class BrowserClient:
     async def close(self) -> None:
         """Close the visit's contexts."""
         for context in {page.context for page in self._pages}:
-            try:
-                await context.close()
-            except PlaywrightError:
-                # The browser has gone already, and its contexts with it.
-                continue
+            await close_soon(context)
         self._pages.clear()
 
-    def _request(self, url: str, attempt: int, sightings: list[_Sighting]) -> Request:
+    def _request(
+        self, url: str, attempt: int, sightings: list[_Sighting], steadiness: Steadiness
+    ) -> Request:
         async def prepare(page: Page, request: Request) -> None:
+            await steadiness.watch(page)
             self._recorder.attach(page)
             self._pages.add(page)
             browser = page.context.browser
@@ -111,7 +113,7 @@ class BrowserClient:
         async def read(page: Page) -> None:
             # A hook that failed is only logged upstream: without it there is no evidence.
             traffic = request.meta["traffic"]
-            sightings.append(await self._read(page, traffic))
+            sightings.append(await steadiness.read(lambda: self._read(page, traffic)))
 
         username, password = self._guard.credentials(self._job)
         request = Request(
@@ -130,7 +132,8 @@ class BrowserClient:
                     "timezone_id": TIMEZONE,
                     "user_agent": self._user_agent,
                     "service_workers": "block",
-                    "accept_downloads": True,
+                    # What comes as a download is fetched plainly, with a cap on its size.
+                    "accept_downloads": False,
                     "proxy": {
                         "server": self._guard.address,
                         "username": username,
@@ -155,7 +158,7 @@ class BrowserClient:
             requests=self._recorder.finish(page),
         )
         for popup in [other for other in page.context.pages if other not in self._pages]:
-            await popup.close()
+            await close_soon(popup)
         return sighting
 
     def _expected(self, page: Page) -> Profile:

@@ -17,6 +17,7 @@ from scrapy.http import HtmlResponse, Response
 from scrapy_playwright.handler import ScrapyPlaywrightDownloadHandler
 
 from crawler.guard import Guard
+from crawler.steadiness import CLOSE_SECONDS, arrive, close_soon
 
 
 class EvidenceHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]
@@ -29,23 +30,46 @@ class EvidenceHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]
     """
 
     async def _download_request_with_retry(self, request: Request, spider: Spider) -> Response:
-        page: Page = await self._create_page(request=request, spider=spider)
+        page = await self._new_page(request, spider)
         try:
             await request.meta["playwright_page_init_callback"](page, request)
             async with asyncio.timeout(request.meta.get("page_seconds")):
                 return await self._download_request_with_page(request, page, spider)
         finally:
-            with suppress(PlaywrightError):
-                await page.close()
+            await close_soon(page)
+
+    async def _new_page(self, request: Request, spider: Spider) -> Page:
+        """A page of the request's context; a browser that does not give one is given up."""
+        try:
+            async with asyncio.timeout(request.meta["page_seconds"]):
+                page: Page = await self._create_page(request=request, spider=spider)
+        except TimeoutError as error:
+            await self._browser_disconnected_callback()
+            raise PlaywrightError("the browser does not answer") from error
+        return page
+
+    async def _browser_disconnected_callback(self) -> None:
+        """Forget a browser that is gone, so that the next page starts another.
+
+        Upstream closes its contexts first, and a closing that is never answered would keep the dead
+        browser for the rest of the crawl.
+        """
+        self.context_wrappers.clear()
+        if hasattr(self, "browser"):
+            del self.browser
+
+    async def _close(self) -> None:
+        """Close the browser, or leave it to end with its driver when it does not close."""
+        with suppress(PlaywrightError, TimeoutError):
+            async with asyncio.timeout(3 * CLOSE_SECONDS):
+                await super()._close()
 
     async def _download_request_with_page(
         self, request: Request, page: Page, spider: Spider
     ) -> Response:
-        _, download = await self._get_response_and_download(request, page, spider)
+        await arrive(page, request.url, request.meta["page_seconds"])
         await self._apply_page_methods(page, request, spider)
         dom = await page.content()
-        if download and download.exception:
-            raise download.exception
         return HtmlResponse(page.url, body=dom, encoding="utf-8", request=request)
 
 

@@ -20,6 +20,7 @@ from typing import Any
 from scrapy.crawler import AsyncCrawlerProcess
 
 from crawler.browser import Browser, BrowserError, find_browser, launch_options
+from crawler.memory import share, start_watch
 from crawler.signing import SigningKeyError, load_signer
 from crawler.spider import SpaceSpider
 from crawler.store import SnapshotStore, StoreError
@@ -92,6 +93,7 @@ def crawl(order: CrawlOrder) -> int:
             failed.append(details["space"])
         tell(event, details)
 
+    start_watch(share(order.limits.concurrency))
     process = AsyncCrawlerProcess(settings(order, browser, user_agent))
     process.crawl(SpaceSpider, order=order, user_agent=user_agent, tell=tell_and_count)
     process.start()
