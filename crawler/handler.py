@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
+from playwright.async_api import Browser, Page
 from playwright.async_api import Error as PlaywrightError
-from playwright.async_api import Page
 from scrapy import Request, Spider
 from scrapy.crawler import Crawler
 from scrapy.exceptions import IgnoreRequest, NotConfigured
@@ -17,6 +17,7 @@ from scrapy.http import HtmlResponse, Response
 from scrapy_playwright.handler import ScrapyPlaywrightDownloadHandler
 
 from crawler.guard import Guard
+from crawler.memory import end_browsers
 from crawler.steadiness import CLOSE_SECONDS, arrive, close_soon
 
 
@@ -39,24 +40,28 @@ class EvidenceHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]
             await close_soon(page)
 
     async def _new_page(self, request: Request, spider: Spider) -> Page:
-        """A page of the request's context; a browser that does not give one is given up."""
+        """A page of the request's context; a browser that does not give one is ended."""
+        asked = getattr(self, "browser", None)
         try:
             async with asyncio.timeout(request.meta["page_seconds"]):
                 page: Page = await self._create_page(request=request, spider=spider)
         except TimeoutError as error:
-            await self._browser_disconnected_callback()
+            # Others may have waited for the same browser, and have another one by now.
+            if asked is not None and asked is getattr(self, "browser", None):
+                end_browsers()
+                await self._browser_disconnected_callback(asked)
             raise PlaywrightError("the browser does not answer") from error
         return page
 
-    async def _browser_disconnected_callback(self) -> None:
+    async def _browser_disconnected_callback(self, browser: Browser | None = None) -> None:
         """Forget a browser that is gone, so that the next page starts another.
 
         Upstream closes its contexts first, and a closing that is never answered would keep the dead
         browser for the rest of the crawl.
         """
-        self.context_wrappers.clear()
-        if hasattr(self, "browser"):
-            del self.browser
+        if browser is None or browser is getattr(self, "browser", None):
+            self.context_wrappers.clear()
+            self.__dict__.pop("browser", None)
 
     async def _close(self) -> None:
         """Close the browser, or leave it to end with its driver when it does not close."""

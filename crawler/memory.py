@@ -66,6 +66,23 @@ def renderers(process: int) -> list[int]:
     return [child for child in descendants(process) if b"--type=renderer" in _command(child)]
 
 
+def browsers(process: int) -> list[int]:
+    """The main processes of the browsers under ``process``."""
+    return [
+        child
+        for child in descendants(process)
+        if b"--remote-debugging-pipe" in _command(child) and b"--type=" not in _command(child)
+    ]
+
+
+def end_browsers() -> None:
+    """End the browsers of this process, which hang; one that is stopped would outlive us otherwise."""
+    for process in browsers(os.getpid()):
+        log.warning("the browser does not answer: its process %d is ended", process)
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+
+
 def _command(process: int) -> bytes:
     try:
         return (_PROC / str(process) / "cmdline").read_bytes()

@@ -17,7 +17,7 @@ import pytest
 
 from crawler import memory
 from crawler.browser import Browser
-from crawler.memory import descendants, renderers
+from crawler.memory import renderers
 from models.vocabulary import Access, Outcome
 from tests.crawl_site import LIMITS, Crawled, answer, crawl, listening, order_for
 from tests.guard_site import Answer, Site
@@ -34,14 +34,7 @@ WAITING = answer(GREETING + "<img src=/now>")
 
 def browsers() -> list[int]:
     """The main processes of the browsers that this test's crawl runs."""
-    return [child for child in descendants(os.getpid()) if _is_main(child)]
-
-
-def _is_main(process: int) -> bool:
-    with suppress(OSError):
-        command = Path(f"/proc/{process}/cmdline").read_bytes()
-        return b"--remote-debugging-pipe" in command and b"--type=" not in command
-    return False
+    return memory.browsers(os.getpid())
 
 
 class Strike:
