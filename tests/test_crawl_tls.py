@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import warnings
 from pathlib import Path
 
 import pytest
@@ -77,8 +78,11 @@ def sites(folder: Path, authority: Signed) -> dict[str, Site]:
     asks.load_verify_locations(cadata=pem(authority.certificate).decode())
     made["wants-certificate"] = SecureSite(asks, PAGE)
     old = server_context(folder, good)
-    old.minimum_version = ssl.TLSVersion.TLSv1
-    old.maximum_version = ssl.TLSVersion.TLSv1_1
+    with warnings.catch_warnings():
+        # That nobody should speak it any more is the point.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        old.minimum_version = ssl.TLSVersion.TLSv1
+        old.maximum_version = ssl.TLSVersion.TLSv1_1
     old.set_ciphers("ALL:@SECLEVEL=0")
     made["old-protocol"] = SecureSite(old, PAGE)
     return made
