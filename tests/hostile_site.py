@@ -227,14 +227,6 @@ def sizes() -> dict[str, Row]:
         "tall": Row(answer(GREETING + "<div style='height: 1000000px'></div>"), Outcome.OK),
         "wide": Row(answer(GREETING + "<div style='width: 1000000px'>x</div>"), Outcome.OK),
         "deep": Row(answer(GREETING + "<div>" * 20_000 + "底"), Outcome.OK),
-        "frames": Row(
-            script(
-                "for (let n = 0; n < 3; n++) { const f = document.createElement('iframe');"
-                " f.src = '/frames?' + Math.random(); document.body.append(f); }"
-            ),
-            Outcome.TOO_LARGE,
-            Outcome.TIMEOUT,
-        ),
     }
 
 
@@ -246,6 +238,14 @@ def hangs() -> dict[str, Row]:
         "prompt-loop": Row(script("while (!prompt('?'));"), Outcome.TIMEOUT),
         "popup-hangs": Row(script("open('/hang')"), Outcome.TIMEOUT),
         "streams": Row(streams, Outcome.TIMEOUT),
+        "frames": Row(
+            script(
+                "for (let n = 0; n < 3; n++) { const f = document.createElement('iframe');"
+                " f.src = '/frames?' + Math.random(); document.body.append(f); }"
+            ),
+            Outcome.TOO_LARGE,
+            Outcome.TIMEOUT,
+        ),
         "spin": Row(script("for (;;);"), Outcome.TIMEOUT),
         "spin-later": Row(script("setTimeout(() => { for (;;); }, 150)"), Outcome.TIMEOUT),
         "spin-at-load": Row(script("onload = () => { for (;;); }"), Outcome.TIMEOUT),

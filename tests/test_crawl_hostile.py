@@ -35,9 +35,7 @@ PATIENT: Mapping[str, Row] = windows() | traffic() | sizes()
 BRISK_LIMITS = LIMITS.model_copy(
     update={"page_seconds": 5, "fetch_seconds": 3, "max_file_bytes": 1_000_000}
 )
-PATIENT_LIMITS = BRISK_LIMITS.model_copy(
-    update={"page_seconds": 45, "max_file_bytes": 4_000_000, "concurrency": 4}
-)
+PATIENT_LIMITS = BRISK_LIMITS.model_copy(update={"page_seconds": 45, "max_file_bytes": 4_000_000})
 
 
 @pytest.fixture(scope="module")
