@@ -33,8 +33,8 @@ class EvidenceHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]
     async def _download_request_with_retry(self, request: Request, spider: Spider) -> Response:
         page = await self._new_page(request, spider)
         try:
-            await request.meta["playwright_page_init_callback"](page, request)
-            async with asyncio.timeout(request.meta.get("page_seconds")):
+            async with asyncio.timeout(request.meta["page_seconds"]):
+                await request.meta["playwright_page_init_callback"](page, request)
                 return await self._download_request_with_page(request, page, spider)
         finally:
             await close_soon(page)
