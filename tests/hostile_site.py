@@ -219,8 +219,8 @@ def sizes() -> dict[str, Row]:
             ),
             Outcome.OK,
         ),
-        "moves-on-late": Row(
-            answer(GREETING + '<meta http-equiv=refresh content="1;url=/calm">'), Outcome.OK
+        "moves-on": Row(
+            answer(GREETING + '<meta http-equiv=refresh content="0;url=/calm">'), Outcome.OK
         ),
         "counter-hangs": Row(answer(GREETING + "<img src=/silent>"), Outcome.OK),
         "many-elements": Row(answer(GREETING + many), Outcome.OK),

@@ -84,7 +84,7 @@ def test_every_space_has_its_snapshot(brisk: Crawled, patient: Crawled) -> None:
 
 
 def test_an_entry_page_is_read_where_it_leads(patient: Crawled) -> None:
-    page = patient.manifests["moves-on-late"].pages[0]
+    page = patient.manifests["moves-on"].pages[0]
     assert page.final_url is not None
     assert page.final_url.endswith("/calm")
 
