@@ -33,7 +33,8 @@ STATUS_OUTCOMES: Mapping[int, Outcome] = {
     402: Outcome.PAYMENT,
     403: Outcome.FORBIDDEN,
     404: Outcome.NOT_FOUND,
-    407: Outcome.UNAUTHORIZED,
+    # A proxy's word, ours or the site's own: it says nothing of who may see the space.
+    407: Outcome.NO_RESPONSE,
     408: Outcome.TIMEOUT,
     410: Outcome.NOT_FOUND,
     425: Outcome.RATE_LIMITED,

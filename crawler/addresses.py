@@ -155,6 +155,8 @@ _NOT_PUBLIC_V6: tuple[IPv6Network, ...] = tuple(
     )
 )
 _NAT64 = IPv6Network("64:ff9b::/96")
+#: The upper half of an ISATAP interface identifier (RFC 5214, 6.1): an IPv4 address follows.
+_ISATAP = frozenset({0x0000_5EFE, 0x0200_5EFE})
 
 
 def is_public(address: Address) -> bool:
@@ -162,7 +164,7 @@ def is_public(address: Address) -> bool:
 
     IPv4-mapped and NAT64 (64:ff9b::/96) addresses are judged by the IPv4 address inside, because a
     resolver may hand them out for an ordinary site. 6to4, Teredo, IPv4-compatible and local-use
-    NAT64 addresses are refused whatever they wrap, and so is anything with a zone.
+    NAT64 addresses are refused whatever they wrap, and so are ISATAP ones and anything with a zone.
     """
     if isinstance(address, IPv4Address):
         return address.is_global and not any(address in network for network in _NOT_PUBLIC_V4)
@@ -174,6 +176,7 @@ def is_public(address: Address) -> bool:
     return (
         address in _GLOBAL_UNICAST
         and address.is_global
+        and int(address) >> 32 & 0xFFFF_FFFF not in _ISATAP
         and not any(address in network for network in _NOT_PUBLIC_V6)
     )
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 
-from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Page
 from scrapy import Request
 from scrapy_playwright.page import PageMethod
@@ -19,7 +16,7 @@ from crawler.guard import Guard, denial_of
 from crawler.plain import Download, first_line
 from crawler.reading import PageReading, Traffic, read_page, watch_shadows
 from crawler.recorder import Recorder
-from crawler.tabs import CLOSE_SECONDS, close_page
+from crawler.steadiness import Steadiness, close_soon
 from crawler.turns import Turns
 from models.vocabulary import Outcome
 from rules.profile import Profile
@@ -84,13 +81,16 @@ class BrowserClient:
     async def get(self, url: str, attempt: int) -> Browsed:
         """Read a page in the attempt's own context; never raises for a bad page."""
         sightings: list[_Sighting] = []
-        request = self._request(url, attempt, sightings)
+        steadiness = Steadiness()
+        request = self._request(url, attempt, sightings, steadiness)
         async with self._turns.turn(self._job):
             started = time.time()
             try:
                 await self._download(request)
             except Exception as error:  # noqa: BLE001  (named by the table, the rest is a crash)
                 return Browsed(self._failed(url, error, started))
+            finally:
+                steadiness.release()
         if not sightings:
             detail = "页面没有经过读取步骤"
             return Browsed(Observation(url, failure=Outcome.CRASH, detail=detail))
@@ -102,10 +102,7 @@ class BrowserClient:
     async def close(self) -> None:
         """Close the visit's contexts."""
         for context in {page.context for page in self._traffic}:
-            # A browser that has gone took its contexts with it; one that hangs ends with the crawl.
-            with suppress(PlaywrightError, TimeoutError):
-                async with asyncio.timeout(CLOSE_SECONDS):
-                    await context.close()
+            await close_soon(context)
         self._traffic.clear()
 
     def _traffic_of(self, page: Page) -> Traffic:
@@ -116,8 +113,11 @@ class BrowserClient:
         traffic.restart()
         return traffic
 
-    def _request(self, url: str, attempt: int, sightings: list[_Sighting]) -> Request:
+    def _request(
+        self, url: str, attempt: int, sightings: list[_Sighting], steadiness: Steadiness
+    ) -> Request:
         async def prepare(page: Page, request: Request) -> None:
+            await steadiness.watch(page)
             if not any(page.context is known.context for known in self._traffic):
                 await watch_shadows(page.context)
             self._recorder.attach(page, url)
@@ -128,7 +128,7 @@ class BrowserClient:
         async def read(page: Page) -> None:
             # A hook that failed is only logged upstream: without it there is no evidence.
             traffic = request.meta["traffic"]
-            sightings.append(await self._read(page, traffic))
+            sightings.append(await steadiness.read(lambda: self._read(page, traffic)))
 
         username, password = self._guard.credentials(self._job)
         request = Request(
@@ -181,7 +181,7 @@ class BrowserClient:
             dom=dom,
         )
         for popup in [other for other in page.context.pages if other not in self._traffic]:
-            await close_page(popup)
+            await close_soon(popup)
         return sighting
 
     def _expected(self, page: Page) -> Profile:

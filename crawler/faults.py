@@ -10,6 +10,7 @@ from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from crawler.addresses import Denial
 from crawler.guard import GuardEvent
+from crawler.steadiness import RestlessError
 from models.vocabulary import Outcome
 
 #: Chromium's network errors, by a part of their names.
@@ -31,6 +32,16 @@ NET_ERRORS: tuple[tuple[str, Outcome], ...] = (
     ("ERR_ABORTED", Outcome.NO_RESPONSE),
     # A file in the place of a page.
     ("Download is starting", Outcome.NO_RESPONSE),
+    # A redirect out of the web, and an answer that no browser shows.
+    ("ERR_UNSAFE_REDIRECT", Outcome.NO_RESPONSE),
+    ("ERR_UNKNOWN_URL_SCHEME", Outcome.NO_RESPONSE),
+    ("ERR_INVALID_REDIRECT", Outcome.NO_RESPONSE),
+    ("ERR_INVALID_RESPONSE", Outcome.NO_RESPONSE),
+    ("ERR_RESPONSE_HEADERS_", Outcome.NO_RESPONSE),
+    ("ERR_INVALID_HTTP_RESPONSE", Outcome.NO_RESPONSE),
+    ("ERR_HTTP_RESPONSE_CODE_FAILURE", Outcome.NO_RESPONSE),
+    ("ERR_UNEXPECTED_PROXY_AUTH", Outcome.NO_RESPONSE),
+    ("ERR_HTTP2_", Outcome.NO_RESPONSE),
     # The browser refuses ports of other protocols by itself, as our guard would.
     ("ERR_UNSAFE_PORT", Outcome.GUARD_DENIED),
 )
@@ -40,6 +51,8 @@ def browser_fault(error: Exception) -> Outcome:
     """The outcome that an error of the browser stands for; what is not known is our own crash."""
     if isinstance(error, TimeoutError | PlaywrightTimeout):
         return Outcome.TIMEOUT
+    if isinstance(error, RestlessError):
+        return error.outcome
     if isinstance(error, PlaywrightError):
         for name, outcome in NET_ERRORS:
             if name in error.message:

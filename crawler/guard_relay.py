@@ -28,6 +28,8 @@ from crawler.guard_wire import READ_BYTES, MessageError, frame, read_body, read_
 
 #: How long a refused client may take to read the answer and close.
 _LINGER_SECONDS = 2.0
+#: Interim answers before the real one: a site sends one or two, and no more tell anything.
+_MOST_INTERIM = 16
 _ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -216,7 +218,7 @@ async def _final_head(client: Client, request: RequestHead, upstream: Upstream) 
 
     A 407 is refused: a browser would take the site's challenge for ours.
     """
-    while True:
+    for _ in range(_MOST_INTERIM + 1):
         head = parse_response(await read_head(upstream.reader))
         if head.status in {101, 407}:
             raise MessageError(f"the site answered {head.status}")
@@ -224,6 +226,7 @@ async def _final_head(client: Client, request: RequestHead, upstream: Upstream) 
             return head
         if head.status == 100 and request.expects_continue:
             await client.send(_CONTINUE)
+    raise MessageError("interim answers without end")
 
 
 async def tunnel(client: Client, upstream: Upstream, tally: Tally) -> None:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import MutableMapping
+from contextlib import suppress
 from typing import ClassVar
 from urllib.parse import urldefrag
 from weakref import WeakKeyDictionary
 
+from playwright.async_api import Browser, Page
 from playwright.async_api import Error as PlaywrightError
-from playwright.async_api import Page
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 from scrapy import Request, Spider
 from scrapy.crawler import Crawler
@@ -22,7 +23,9 @@ from scrapy_playwright.handler import ScrapyPlaywrightDownloadHandler
 
 from crawler.cutting import CAP
 from crawler.guard import Guard
-from crawler.tabs import Tabs, close_page
+from crawler.memory import end_browsers
+from crawler.steadiness import CLOSE_SECONDS, arrive, close_soon
+from crawler.tabs import Tabs
 
 
 class EvidenceHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]
@@ -62,7 +65,7 @@ class EvidenceHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]
         used = self._tabs.take(request.meta["playwright_context"])
         if used is not None and _is_route(used.url, request.url):
             # Another route of the document that the tab shows would render nothing anew.
-            await close_page(used)
+            await close_soon(used)
             used = None
         if used is not None:
             try:
@@ -70,7 +73,7 @@ class EvidenceHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]
             except PlaywrightError as error:
                 if not _is_the_tabs(error):
                     raise
-        page: Page = await self._create_page(request=request, spider=spider)
+        page = await self._new_page(request, spider)
         # Counted for statistics that nobody reads; each call costs more than the count is worth.
         page.remove_listener("request", self._increment_request_stats)
         page.remove_listener("response", self._increment_response_stats)
@@ -78,19 +81,49 @@ class EvidenceHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]
 
     async def _download_in(self, page: Page, request: Request, spider: Spider) -> Response:
         try:
-            await request.meta["playwright_page_init_callback"](page, request)
-            async with asyncio.timeout(request.meta.get("page_seconds")):
+            async with asyncio.timeout(request.meta["page_seconds"]):
+                await request.meta["playwright_page_init_callback"](page, request)
                 response = await self._download_request_with_page(request, page, spider)
         except BaseException:
-            await close_page(page)
+            await close_soon(page)
             raise
         self._tabs.keep(request.meta["playwright_context"], page)
         return response
 
+    async def _new_page(self, request: Request, spider: Spider) -> Page:
+        """A page of the request's context; a browser that does not give one is ended."""
+        asked = getattr(self, "browser", None)
+        try:
+            async with asyncio.timeout(request.meta["page_seconds"]):
+                page: Page = await self._create_page(request=request, spider=spider)
+        except TimeoutError as error:
+            # Others may have waited for the same browser, and have another one by now.
+            if asked is not None and asked is getattr(self, "browser", None):
+                end_browsers()
+                await self._browser_disconnected_callback(asked)
+            raise PlaywrightError("the browser does not answer") from error
+        return page
+
+    async def _browser_disconnected_callback(self, browser: Browser | None = None) -> None:
+        """Forget a browser that is gone, so that the next page starts another.
+
+        Upstream closes its contexts first, and a closing that is never answered would keep the dead
+        browser for the rest of the crawl.
+        """
+        if browser is None or browser is getattr(self, "browser", None):
+            self.context_wrappers.clear()
+            self.__dict__.pop("browser", None)
+
+    async def _close(self) -> None:
+        """Close the browser, or leave it to end with its driver when it does not close."""
+        with suppress(PlaywrightError, TimeoutError):
+            async with asyncio.timeout(3 * CLOSE_SECONDS):
+                await super()._close()
+
     async def _download_request_with_page(
         self, request: Request, page: Page, spider: Spider
     ) -> Response:
-        await page.goto(request.url)
+        await arrive(page, request.url, request.meta["page_seconds"])
         await self._apply_page_methods(page, request, spider)
         return HtmlResponse(page.url, body=b"", request=request)
 

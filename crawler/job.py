@@ -22,6 +22,7 @@ from scrapy.crawler import AsyncCrawlerProcess
 
 from crawler.browser import Browser, BrowserError, find_browser, launch_options
 from crawler.browsing import BROWSER_SLOT
+from crawler.memory import share, start_watch
 from crawler.signing import SigningKeyError, load_signer
 from crawler.spider import SpaceSpider
 from crawler.store import SnapshotStore, StoreError
@@ -98,6 +99,8 @@ def crawl(order: CrawlOrder) -> int:
         if event == "failed":
             failed.append(details["space"])
         tell(event, details)
+
+    start_watch(share(order.limits.concurrency))
 
     def over() -> None:
         _end_in_any_case(lambda: 1 if failed else 0)

@@ -34,6 +34,9 @@ from rules.hosts import offsite_host
 
 MOST_HOPS = 10
 
+#: Signs of TLS in the text of a failed download, which Scrapy tells apart from no other failure.
+TLS_SIGNS = ("OpenSSL.SSL.", "service_identity", "certificate")
+
 #: What an error of the download says; the rest counts as our own fault.
 ERROR_OUTCOMES: tuple[tuple[type[Exception], Outcome], ...] = (
     (DownloadTimeoutError, Outcome.TIMEOUT),
@@ -164,9 +167,11 @@ def _fetched(url: str, target: str, response: Response, cap: Cap | None) -> Fetc
 
 def outcome_of(error: Exception) -> Outcome:
     """The outcome that an error of a download stands for."""
+    # Scrapy ignores what unpacks to more than it takes, as it ignores what may not go out.
     if isinstance(error, IgnoreRequest) and "DOWNLOAD_MAXSIZE" in str(error):
-        # Scrapy's word for a body that unpacks to more than the limit.
         return Outcome.TOO_LARGE
+    if isinstance(error, DownloadFailedError) and any(sign in str(error) for sign in TLS_SIGNS):
+        return Outcome.TLS
     for kind, outcome in ERROR_OUTCOMES:
         if isinstance(error, kind):
             return outcome

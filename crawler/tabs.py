@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import MutableMapping
-from contextlib import suppress
 from weakref import WeakKeyDictionary
 
-from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Page
+
+from crawler.steadiness import close_soon
 
 #: Until a tab nobody goes on in is closed, in seconds: the next page of a visit follows at once.
 KEPT_SECONDS = 0.5
 #: Pages read in one tab; a leak of the browser's or of a site's scripts then ends with it.
 MOST_USES = 20
-#: A tab whose process hangs does not close; its context closes it at the end of the visit.
-CLOSE_SECONDS = 5.0
 
 
 class Tabs:
@@ -57,13 +55,6 @@ class Tabs:
         return page
 
     def _close(self, page: Page) -> None:
-        task = asyncio.get_running_loop().create_task(close_page(page))
+        task = asyncio.get_running_loop().create_task(close_soon(page))
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
-
-
-async def close_page(page: Page) -> None:
-    """Close a page, or leave it when it does not let itself be closed."""
-    with suppress(PlaywrightError, TimeoutError):
-        async with asyncio.timeout(CLOSE_SECONDS):
-            await page.close()

@@ -20,6 +20,7 @@ from sqlmodel import col, select
 
 from crawler.addresses import parse_allow
 from crawler.browser import BrowserError, find_browser, probe
+from crawler.sandbox import Sandbox, measure
 from crawler.timestamp import Stamper, TimestampError, Token, digest_of
 from models.database import DatabaseError, is_current, open_engine, session
 from models.tables import AuditEvent
@@ -37,6 +38,13 @@ STAMP_ADVICE = (
     "see SPACEAUDIT_TIMESTAMP_URL and SPACEAUDIT_TIMESTAMP_CA; an authority that is not public needs "
     "its host:port in SPACEAUDIT_EGRESS_ALLOW"
 )
+SANDBOX_AS_ROOT = (
+    "run spaceaudit as an ordinary user: a page that breaks out of the browser is root otherwise"
+)
+SANDBOX_TURNED_OFF = (
+    "unset it, unless a container or a virtual machine isolates the browser already"
+)
+SANDBOX_BROKEN = "use a browser built with its sandbox (Debian: chromium-headless-shell)"
 #: Where fonts are when there is no fontconfig, and parts of file names of Chinese fonts.
 FONT_FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts", "~/.fonts", "~/.local/share/fonts",
                 "/System/Library/Fonts", "/Library/Fonts")  # fmt: skip
@@ -74,9 +82,31 @@ def _browser(config: Config) -> Check:
     except BrowserError as error:
         found, _, advice = str(error).rpartition("; ")
         return Check("browser", ok=False, found=found, advice=advice)
-    off = "as root it cannot start" if os.geteuid() == 0 else "turned off by the environment"
-    sandbox = "sandbox on" if browser.sandbox else f"sandbox off: {off}"
-    return Check("browser", ok=True, found=f"{browser.path} ({version}, {sandbox})")
+    return Check("browser", ok=True, found=f"{browser.path} ({version})")
+
+
+def _sandbox(config: Config) -> Check:
+    """Whether Chromium holds the pages by itself; a run without it works, and says so."""
+    try:
+        browser = find_browser(config.browser)
+    except BrowserError:
+        return Check("sandbox", ok=True, found="not looked at: there is no browser")
+    if not browser.sandbox and os.geteuid() == 0:
+        return Check(
+            "sandbox", ok=True, found="off, because root runs the browser", advice=SANDBOX_AS_ROOT
+        )
+    if not browser.sandbox:
+        found = "off, because SPACEAUDIT_BROWSER_SANDBOX=off"
+        return Check("sandbox", ok=True, found=found, advice=SANDBOX_TURNED_OFF)
+    state = asyncio.run(measure(browser))
+    if state is Sandbox.OFF:
+        found = "asked for, and the kernel shows pages outside of it"
+        return Check("sandbox", ok=False, found=found, advice=SANDBOX_BROKEN)
+    if state is Sandbox.UNKNOWN:
+        return Check(
+            "sandbox", ok=True, found="asked for; this system does not show whether it is on"
+        )
+    return Check("sandbox", ok=True, found="on: pages run behind a filter of their own")
 
 
 def _fonts(_config: Config) -> Check:
@@ -243,6 +273,7 @@ def _engine(config: Config) -> Iterator[Engine]:
 
 CHECKS: tuple[Callable[[Config], Check], ...] = (
     _browser,
+    _sandbox,
     _fonts,
     _database,
     _store,

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
@@ -69,23 +70,36 @@ FAULTS: dict[str, tuple[Answer, Outcome]] = {
     "flood": (floods, Outcome.TOO_LARGE),
 }
 
-#: What each bare status says of a space.
-STATUSES: dict[int, Visibility] = {
-    400: Visibility.UNREACHABLE,
+#: Statuses that say something of a space; each takes two attempts and a plain fetch that agrees.
+TELLING: dict[int, Visibility] = {
     401: Visibility.LOGIN,
     402: Visibility.RESTRICTED,
     403: Visibility.RESTRICTED,
     404: Visibility.MISSING,
-    407: Visibility.UNREACHABLE,
-    408: Visibility.UNREACHABLE,
     410: Visibility.MISSING,
-    418: Visibility.UNREACHABLE,
     425: Visibility.BLOCKED,
     429: Visibility.BLOCKED,
     451: Visibility.RESTRICTED,
-    500: Visibility.UNREACHABLE,
-    503: Visibility.UNREACHABLE,
-    520: Visibility.UNREACHABLE,
+}
+#: Statuses that no standard has, of web servers, proxies and walls.
+UNREGISTERED = (
+    418,
+    420,
+    430,
+    444,
+    450,
+    460,
+    *range(494, 500),
+    509,
+    *range(520, 531),
+    598,
+    599,
+    999,
+)
+#: What each bare status says of a space: nothing, if it is not one of the telling.
+STATUSES: dict[int, Visibility] = {
+    status: TELLING.get(status, Visibility.UNREACHABLE)
+    for status in sorted({*UNREGISTERED, *(each.value for each in HTTPStatus if each >= 400)})
 }
 
 #: Faults before anything is asked, by space: the outcome.

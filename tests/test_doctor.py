@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from crawler.browser import Browser, BrowserKind
+from crawler.sandbox import Sandbox
 from models.audit_log import record
 from models.database import session
 from service import doctor
@@ -29,7 +32,8 @@ def check(name: str, config: Config) -> Check:
 
 def test_every_check_is_named_and_what_fails_has_advice(config: Config) -> None:
     checks = examine(config)
-    names = ["browser", "fonts", "database", "store", "disk", "clock", "timestamp", "replay"]
+    names = ["browser", "sandbox", "fonts", "database", "store", "disk", "clock"]
+    names += ["timestamp", "replay"]
     assert [each.name for each in checks] == names
     assert all(each.found for each in checks)
     assert all(each.advice for each in checks if not each.ok)
@@ -40,6 +44,40 @@ def test_a_missing_browser_is_missing(config: Config) -> None:
     assert not missing.ok
     assert "no-browser" in missing.found
     assert "SPACEAUDIT_BROWSER" in missing.advice
+
+
+@pytest.mark.parametrize(
+    ("user", "setting", "state", "ok", "said"),
+    [
+        (0, "", Sandbox.OFF, True, "off, because root"),
+        (1000, "off", Sandbox.OFF, True, "SPACEAUDIT_BROWSER_SANDBOX=off"),
+        (1000, "", Sandbox.ON, True, "on: "),
+        (1000, "", Sandbox.OFF, False, "outside of it"),
+        (1000, "", Sandbox.UNKNOWN, True, "does not show"),
+    ],
+)
+def test_the_sandbox_is_said_with_why_and_what_to_do(
+    config: Config,
+    monkeypatch: pytest.MonkeyPatch,
+    user: int,
+    setting: str,
+    state: Sandbox,
+    *,
+    ok: bool,
+    said: str,
+) -> None:
+    async def measured(_: object) -> Sandbox:
+        return state
+
+    there = Browser(Path("/bin/chromium-headless-shell"), BrowserKind.HEADLESS_SHELL)
+    monkeypatch.setattr(doctor, "find_browser", lambda _: there)
+    monkeypatch.setattr(doctor, "measure", measured)
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    monkeypatch.setenv("SPACEAUDIT_BROWSER_SANDBOX", setting)
+    found = doctor._sandbox(config)
+    assert found.ok is ok
+    assert said in found.found
+    assert bool(found.advice) is (state is Sandbox.OFF)
 
 
 def test_a_new_database_is_well_and_says_that_tables_come(config: Config) -> None:

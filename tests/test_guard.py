@@ -76,7 +76,12 @@ PRIVATE_HOSTS = [
     "0x7f000001",
     "0",
     "0.0.0.0",
+    "127.0.1",
+    "0177.1",
+    "0x7f.0.0.0x1",
+    "127.0.0.1.",
     "localhost",
+    "localhost.",
     "LOCALHOST",
     "10.0.0.1",
     "169.254.169.254",
@@ -85,6 +90,21 @@ PRIVATE_HOSTS = [
     "[::]",
     "[::ffff:127.0.0.1]",
     "[::ffff:7f00:1]",
+    "[0:0:0:0:0:FFFF:127.0.0.1]",
+    "[::ffff:a9fe:a9fe]",
+    "[::ffff:0:7f00:1]",
+    "[64:ff9b::a9fe:a9fe]",
+    "[2001:0:4136:e378:8000:63bf:80ff:fffe]",
+    "[2400:3200::5efe:7f00:1]",
+    "[fec0::1]",
+    "[100:0:0:1::1]",
+    "[5f00::1]",
+    "192.88.99.1",
+    "192.0.0.192",
+    "198.18.0.1",
+    "224.0.0.1",
+    "255.255.255.255",
+    "100.100.100.200",
     "[64:ff9b::7f00:1]",
     "[64:ff9b:1::7f00:1]",
     "[::127.0.0.1]",
@@ -117,6 +137,23 @@ async def test_no_spelling_of_a_private_address_gets_through(host: str, method: 
         ("ftp://8.8.8.8/", Denial.SCHEME),
         ("ws://8.8.8.8/", Denial.SCHEME),
         ("file:///etc/passwd", Denial.SCHEME),
+        ("HTTP://127.0.0.1/", Denial.PRIVATE_ADDRESS),
+        ("HTTPS://8.8.8.8/", Denial.SCHEME),
+        ("gopher://8.8.8.8/", Denial.SCHEME),
+        ("http:/8.8.8.8/", Denial.BAD_REQUEST),
+        ("//8.8.8.8/", Denial.BAD_REQUEST),
+        ("http://127.0.0.1#@8.8.8.8/", Denial.PRIVATE_ADDRESS),
+        ("http://8.8.8.8@127.0.0.1/", Denial.BAD_REQUEST),
+        ("http://8.8.8.8:80:80/", Denial.BAD_REQUEST),
+        ("http://8.8.8.8:99999999999/", Denial.BAD_REQUEST),
+        ("http://8.8.8.8:-80/", Denial.BAD_REQUEST),
+        ("http://１２７.0.0.1/", Denial.BAD_REQUEST),
+        ("http://ⓛocalhost/", Denial.BAD_REQUEST),
+        ("http://127。0。0。1/", Denial.BAD_REQUEST),
+        ("http://xn--55qx5d.invalid/", Denial.UNRESOLVABLE),
+        ("http://127.0.0.1\t/", Denial.BAD_REQUEST),
+        ("http://[::1/", Denial.BAD_REQUEST),
+        ("http://[127.0.0.1]/", Denial.PRIVATE_ADDRESS),
         ("/", Denial.BAD_REQUEST),
         ("*", Denial.BAD_REQUEST),
         ("8.8.8.8:80", Denial.BAD_REQUEST),
@@ -144,6 +181,30 @@ async def test_refused_targets(target: str, denial: Denial) -> None:
         assert (reply.status, reply.denial) == (DENIAL_STATUS[denial], denial.value)
         assert reply.body == f"Not carried by the egress guard: {denial}\n".encode()
         assert [event.denial for event in guard.events(JOB)] == [denial]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS", "TRACE", "PROPFIND"])
+async def test_the_host_header_is_the_targets_whatever_the_client_says(method: str) -> None:
+    async with Site() as site, Site(host="127.0.0.9") as private, guarding(site) as guard:
+        lines = [f"Host: {private.host}:{private.port}", "X-Forwarded-Host: x.example"]
+        reply = await fetch(guard, site.url, *lines, method=method)
+        assert reply.status == 200
+        hosts = [line for line in site.heads[0].split(b"\r\n") if line.lower().startswith(b"host:")]
+        assert hosts == [f"Host: 127.0.0.1:{site.port}".encode()]
+        assert private.connections == 0
+
+
+async def test_a_name_that_rebinds_between_two_hops_is_refused_on_the_second() -> None:
+    answers = Answers(["127.0.0.1"], ["127.0.0.9"])
+    async with Site(host="127.0.0.9") as private:
+        where = f"http://rebind.example:{private.port}/"
+        moved = f"HTTP/1.1 302 Found\r\nLocation: {where}\r\nContent-Length: 0\r\n\r\n"
+        async with Site(replies(moved.encode())) as site, guarding(site, resolve=answers) as guard:
+            async with httpx.AsyncClient(proxy=guard.proxy_url(JOB), trust_env=False) as client:
+                first = f"http://rebind.example:{site.port}/"
+                answer = await client.get(first, follow_redirects=True)
+            assert denial_of(str(answer.url), answer.headers) is Denial.PRIVATE_ADDRESS
+        assert (site.connections, private.connections) == (1, 0)
 
 
 @pytest.mark.parametrize("authority", ["8.8.8.8", "8.8.8.8:", "http://8.8.8.8:80", "a@8.8.8.8:80"])

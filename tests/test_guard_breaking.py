@@ -214,6 +214,7 @@ async def test_idle_clients_and_half_a_head_do_no_harm() -> None:
         b'HTTP/1.1 407 x\r\nProxy-Authenticate: Basic realm="spaceaudit"\r\nContent-Length: 0\r\n\r\n',
         b"HTTP/1.1 200 OK\r\nX-A: " + b"a" * 70_000 + b"\r\n\r\n",
         b"HTTP/1.1 200 OK\r\n" + b"X-A: 1\r\n" * 300 + b"\r\n",
+        b"HTTP/1.1 103 Early Hints\r\n\r\n" * 40 + b"HTTP/1.1 200 OK\r\n\r\nhello",
     ],
     ids=lambda answer: answer[:40].decode(),
 )

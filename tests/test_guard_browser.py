@@ -51,9 +51,45 @@ PAGES = {
     "websocket": "<script>new WebSocket('ws://{to}/')</script>",
     "websocket-tls": "<script>new WebSocket('wss://{to}/')</script>",
     "event-source": "<script>new EventSource('http://{to}/')</script>",
+    "css-import": "<style>@import url(http://{to}/);</style>",
+    "background": "<style>body {{background: url(http://{to}/)}}</style><p>a",
+    "srcset": "<img srcset='http://{to}/ 1x'>",
+    "script-redirect": "<script src='/moved'></script>",
+    "stylesheet-redirect": "<link rel=stylesheet href='/moved'>",
+    "module": "<script type=module>import 'http://{to}/'</script>",
+    "object": "<object data='http://{to}/'></object>",
+    "embed": "<embed src='http://{to}/'>",
+    "audio": "<audio src='http://{to}/' autoplay></audio>",
+    "svg": "<svg><image href='http://{to}/' width=9 height=9 /></svg>",
+    "form-get": "<form action='http://{to}/'></form><script>document.forms[0].submit()</script>",
+    "fetch-keepalive": "<script>fetch('http://{to}/', {{mode: 'no-cors', keepalive: true}})</script>",
+    "xhr": "<script>const x = new XMLHttpRequest(); x.open('GET', 'http://{to}/'); x.send()</script>",
+    "upper-case": "<img src='HTTP://{to}/'>",
+    "preload": "<link rel=preload as=image href='http://{to}/'>",
+    "prefetch": "<link rel=prefetch href='http://{to}/'>",
     "worker": "<script>new Worker('/worker.js?fetch')</script>",
     "worker-websocket": "<script>new Worker('/worker.js?socket')</script>",
     "service-worker": "<script>navigator.serviceWorker.register('/worker.js?fetch')</script>",
+}
+#: Ways of asking that the browser need not take; it may not reach anybody by them either.
+SILENT = {
+    "preconnect": "<link rel=preconnect href='http://{to}/'>",
+    "dns-prefetch": "<link rel=dns-prefetch href='http://{to}/'>",
+    "prerender": "<link rel=prerender href='http://{to}/'>",
+    "speculation": '<script type=speculationrules>{{"prefetch": [{{"source": "list", "urls": '
+    '["http://{to}/"]}}], "prerender": [{{"source": "list", "urls": ["http://{to}/"]}}]}}</script>',
+    "ping": "<a href='#x' ping='http://{to}/'>a</a><script>document.querySelector('a').click()</script>",
+    "transport": "<script>try {{ new WebTransport('https://{to}/') }} catch {{}}</script>",
+    "manifest": "<link rel=manifest href='http://{to}/'>",
+    "csp-report": "<meta http-equiv=Content-Security-Policy content=\"img-src 'none'; "
+    "report-uri http://{to}/\"><img src='/x'>",
+    "track": "<video><track default src='http://{to}/'></video><script>"
+    "document.querySelector('track').track.mode = 'showing'</script>",
+    "link-header": "",
+    "early-hints": "",
+    "rtc": "<script>const c = new RTCPeerConnection({{iceServers: [{{urls: 'stun:{to}'}}, {{urls: "
+    "'turn:{to}', username: 'a', credential: 'b'}}]}}); c.createDataChannel('a');"
+    "c.createOffer().then((offer) => c.setLocalDescription(offer))</script>",
 }
 WORKER = """
 const to = "{to}";
@@ -95,10 +131,36 @@ class Trap:
         if path.startswith("worker.js"):
             kind, text = "text/javascript", WORKER
         else:
-            kind, text = "text/html", PAGES.get(path, "")
+            kind, text = "text/html", (PAGES | SILENT).get(path, "")
         body = f"{text}".format(to=self._to).encode()
-        head = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
-        return head.encode() + body
+        link = f"Link: <http://{self._to}/>; rel=preload; as=image, <http://{self._to}>; rel=preconnect"
+        hints = f"HTTP/1.1 103 Early Hints\r\n{link}\r\n\r\n" if path == "early-hints" else ""
+        head = f"{hints}HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n"
+        if path == "link-header":
+            head += f'{link}\r\nNEL: {{}}\r\nAlt-Svc: h3="{self._to}"\r\n'
+        return f"{head}\r\n".encode() + body
+
+
+class Datagrams(asyncio.DatagramProtocol):
+    """Counts what comes over UDP."""
+
+    def __init__(self) -> None:
+        self.came = asyncio.Event()
+
+    def datagram_received(self, *_: object) -> None:
+        self.came.set()
+
+
+@contextlib.asynccontextmanager
+async def hearing(port: int) -> AsyncIterator[Datagrams]:
+    """A UDP listener beside the private listener."""
+    transport, datagrams = await asyncio.get_running_loop().create_datagram_endpoint(
+        Datagrams, local_addr=(PRIVATE_ADDRESS, port)
+    )
+    try:
+        yield datagrams
+    finally:
+        transport.close()
 
 
 async def _resolve(host: str, port: int) -> list[Address]:
@@ -204,3 +266,68 @@ async def test_each_context_is_known_by_its_job(browser_found: FoundBrowser) -> 
         response = await stranger.goto(f"{site.url}plain?stranger")
         assert response is None or response.status == 407
         assert not any(b"stranger" in head for head in site.heads)
+
+
+#: Until a browser that is let do so has sent its first datagram, in seconds; it takes a tenth.
+DATAGRAM_SECONDS = 1.0
+
+
+async def test_what_the_browser_asks_on_the_side_reaches_nobody(
+    browser_found: FoundBrowser,
+) -> None:
+    async with Site(host=PRIVATE_ADDRESS) as listener, hearing(listener.port) as datagrams:
+        to = f"{PRIVATE_ADDRESS}:{listener.port}"
+        async with (
+            Site(Trap(to)) as site,
+            guarding(site) as guard,
+            browsing(browser_found, guard) as browser,
+        ):
+            contexts = [await context_of(browser, guard, name) for name in SILENT]
+            pages = [await context.new_page() for context in contexts]
+            for page, name in zip(pages, SILENT, strict=True):
+                await _open(page, f"{site.url}{name}")
+            await asyncio.sleep(DATAGRAM_SECONDS)
+            assert all(f"GET /{name} ".encode() in b"".join(site.heads) for name in SILENT)
+        assert listener.connections == 0
+        assert not datagrams.came.is_set()
+
+
+async def test_without_our_switches_a_call_would_leave_over_udp(
+    browser_found: FoundBrowser,
+) -> None:
+    """The listener hears: what the test before found is the switches' doing."""
+    options = launch_options(browser_found)
+    options["args"] = [arg for arg in options["args"] if "webrtc" not in arg]
+    async with (
+        Site(host=PRIVATE_ADDRESS) as listener,
+        hearing(listener.port) as datagrams,
+        Site(Trap(f"{PRIVATE_ADDRESS}:{listener.port}")) as site,
+        async_playwright() as playwright,
+    ):
+        browser = await playwright.chromium.launch(**options)
+        try:
+            await _open(await browser.new_page(), f"{site.url}rtc")
+            async with asyncio.timeout(10):
+                await datagrams.came.wait()
+        finally:
+            await browser.close()
+
+
+@pytest.mark.parametrize("ours", [True, False])
+async def test_quic_is_off(browser_found: FoundBrowser, ours: bool) -> None:
+    """A browser that was made to speak QUIC to a host does so, unless our switches are on."""
+    options = launch_options(browser_found)
+    async with Site(host=PRIVATE_ADDRESS) as listener, hearing(listener.port) as datagrams:
+        to = f"{PRIVATE_ADDRESS}:{listener.port}"
+        forced = [f"--origin-to-force-quic-on={to}", "--enable-quic"]
+        kept = options["args"] if ours else [a for a in options["args"] if "quic" not in a]
+        options["args"] = [*forced, *kept]
+        async with async_playwright() as playwright:
+            browser = await playwright.chromium.launch(**options)
+            try:
+                page = await browser.new_page()
+                with contextlib.suppress(BrowserError):
+                    await page.goto(f"https://{to}/", timeout=3000)
+            finally:
+                await browser.close()
+        assert datagrams.came.is_set() is not ours

@@ -1,10 +1,11 @@
-"""A site on loopback behind TLS, with a certificate of the test's own authority."""
+"""Sites that speak TLS on loopback, with certificates made for the test: good ones and bad ones."""
 
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import ssl
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Self
@@ -16,15 +17,72 @@ from cryptography.x509.oid import NameOID
 
 from tests.guard_site import HELLO, Answer, Site
 
+DAY = dt.timedelta(days=1)
 
-class TlsSite(Site):
-    """A listener that speaks TLS only."""
 
-    def __init__(self, folder: Path, answer: Answer = HELLO, host: str = "127.0.0.1") -> None:
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A key and its certificate."""
+
+    key: ec.EllipticCurvePrivateKey
+    certificate: x509.Certificate
+
+
+def make(
+    name: str,
+    *,
+    issuer: Signed | None = None,
+    hosts: tuple[str, ...] = (),
+    addresses: tuple[str, ...] = (),
+    first: dt.timedelta = -DAY,
+    last: dt.timedelta = 30 * DAY,
+) -> Signed:
+    """A certificate, signed by ``issuer`` or by itself; an authority when it names no host."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = dt.datetime.now(dt.UTC)
+    names = [x509.DNSName(host) for host in hosts]
+    names += [x509.IPAddress(ip_address(address)) for address in addresses]  # type: ignore[misc]
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer.certificate.subject if issuer else subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now + first)
+        .not_valid_after(now + last)
+        .add_extension(x509.BasicConstraints(ca=not names, path_length=None), critical=True)
+    )
+    if names:
+        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+    return Signed(key, builder.sign(issuer.key if issuer else key, hashes.SHA256()))
+
+
+def pem(certificate: x509.Certificate) -> bytes:
+    """A certificate as text."""
+    return certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def server_context(folder: Path, signed: Signed) -> ssl.SSLContext:
+    """TLS as a server speaks it with this certificate."""
+    path = folder / f"{signed.certificate.serial_number}.pem"
+    private = signed.key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    path.write_bytes(private + pem(signed.certificate))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path)
+    return context
+
+
+class SecureSite(Site):
+    """A site behind TLS."""
+
+    def __init__(self, context: ssl.SSLContext, answer: Answer, host: str = "127.0.0.1") -> None:
         super().__init__(answer, host)
-        self.authority, self.certificate = _make_certificates(folder, host)
-        self._context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        self._context.load_cert_chain(folder / "leaf.pem", folder / "leaf.key")
+        self._context = context
 
     @property
     def url(self) -> str:
@@ -38,44 +96,14 @@ class TlsSite(Site):
         return self
 
 
-def _make_certificates(folder: Path, host: str) -> tuple[Path, x509.Certificate]:
-    """Write an authority and a certificate for a loopback address; the authority's file, and that."""
-    folder.mkdir(parents=True, exist_ok=True)
-    root_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    root_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test Root 试验")])
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "platform.example")])
-    root = (
-        _builder(root_name, root_name, root_key)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(root_key, hashes.SHA256())
-    )
-    leaf = (
-        _builder(name, root_name, key)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ip_address(host))]), critical=False
-        )
-        .sign(root_key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    (folder / "root.pem").write_bytes(root.public_bytes(pem))
-    (folder / "leaf.pem").write_bytes(leaf.public_bytes(pem))
-    (folder / "leaf.key").write_bytes(
-        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return folder / "root.pem", leaf
+class TlsSite(SecureSite):
+    """A site behind TLS with a certificate of the test's own authority."""
 
-
-def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey
-) -> x509.CertificateBuilder:
-    now = datetime.now(UTC).replace(microsecond=0)
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=30))
-    )
+    def __init__(self, folder: Path, answer: Answer = HELLO, host: str = "127.0.0.1") -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        root = make("Test Root 试验")
+        leaf = make("platform.example", issuer=root, addresses=(host,))
+        super().__init__(server_context(folder, leaf), answer, host)
+        self.authority = folder / "root.pem"
+        self.authority.write_bytes(pem(root.certificate))
+        self.certificate = leaf.certificate
