@@ -6,9 +6,10 @@ Bodies are kept decoded, as the browser and Scrapy hand them over; the original 
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BytesIO
@@ -30,7 +31,17 @@ TRANSFER_HEADERS = frozenset({"content-encoding", "transfer-encoding", "content-
 #: What reading a broken WARC file may raise.
 ARCHIVE_ERRORS = (ArchiveLoadFailed, EOFError)
 
-REASONS: Mapping[int, str] = {200: "OK", 301: "Moved Permanently", 302: "Found", 404: "Not Found"}
+NOT_MODIFIED = 304
+#: The profile of a ``revisit`` record by which the server itself says that nothing changed.
+SERVER_NOT_MODIFIED = "http://netpreserve.org/warc/1.1/revisit/server-not-modified"
+
+REASONS: Mapping[int, str] = {
+    200: "OK",
+    301: "Moved Permanently",
+    302: "Found",
+    304: "Not Modified",
+    404: "Not Found",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +64,26 @@ class Exchange:
         return hashlib.sha256(self.body).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the bytes of an answer are kept: in the snapshot of an earlier visit."""
+
+    snapshot_id: str
+    url: str
+    #: When they came and their digest, as WARC writes both.
+    date: str
+    digest: str
+
+
+#: Tells where an address's answer with this payload digest is kept already.
+Origins = Callable[[str, str], Origin | None]
+
+
+def payload_digest(body: bytes) -> str:
+    """The digest of a body as WARC records carry it."""
+    return f"sha1:{base64.b32encode(hashlib.sha1(body, usedforsecurity=False).digest()).decode()}"
+
+
 def warc_date(moment: datetime) -> str:
     """A moment as WARC writes it."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -68,6 +99,9 @@ class Archive:
         self._writer = WARCWriter(self._stream, gzip=True, warc_version="1.1")
         self._written: set[tuple[str, int, str]] = set()
         self._sha256: dict[str, str] = {}
+        self._origins: Origins = lambda _url, _digest: None
+        #: The earlier snapshots that ``revisit`` records of this file refer to.
+        self.referred: set[str] = set()
         record = self._writer.create_warcinfo_record(path.name, dict(info))
         self._writer.write_record(record)
 
@@ -79,9 +113,46 @@ class Archive:
         if key in self._written:
             return
         self._written.add(key)
-        response = self._response(exchange)
+        origin = self._origin(exchange)
+        response = self._revisit(exchange, origin) if origin else self._response(exchange)
         request = self._request(exchange)
         self._writer.write_request_response_pair(request, response)
+
+    def know(self, origins: Origins) -> None:
+        """From now on refer to answers that are kept already, by ``revisit`` records."""
+        self._origins = origins
+
+    def write_unmodified(self, exchange: Exchange, origin: Origin) -> None:
+        """Write that a server said "not modified" (304) of an answer that is kept already."""
+        key = (exchange.url, exchange.status, origin.digest)
+        if key in self._written:
+            return
+        self._written.add(key)
+        response, request = self._revisit(exchange, origin), self._request(exchange)
+        self._writer.write_request_response_pair(request, response)
+
+    def copy(self, record: bytes) -> None:
+        """Write a record of another file as it is there: one gzip member."""
+        self._stream.write(record)
+
+    def _origin(self, exchange: Exchange) -> Origin | None:
+        if exchange.status != 200 or not exchange.body or exchange.truncated:
+            return None
+        return self._origins(safe_url_string(exchange.url), payload_digest(exchange.body))
+
+    def _revisit(self, exchange: Exchange, origin: Origin) -> ArcWarcRecord:
+        self.referred.add(origin.snapshot_id)
+        record = self._writer.create_revisit_record(
+            safe_url_string(exchange.url),
+            digest=origin.digest,
+            refers_to_uri=origin.url,
+            refers_to_date=origin.date,
+            http_headers=self._response(exchange).http_headers,
+            warc_headers_dict={"WARC-Date": warc_date(exchange.at)},
+        )
+        if exchange.status == NOT_MODIFIED:
+            record.rec_headers.replace_header("WARC-Profile", SERVER_NOT_MODIFIED)
+        return record
 
     def sha256_of(self, url: str) -> str | None:
         """The digest of what an address answered, if it was captured whole."""

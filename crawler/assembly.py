@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
+from typing import Any
 
 from crawler.access import Measured, combine
 from crawler.archive import Archive
 from crawler.browsing import Browsed
+from crawler.earlier import links_for_record
 from crawler.frontier import FoundFile, PlannedPage
 from crawler.guard import GuardEvent
 from crawler.openness import Opened, combine_fetches
 from crawler.plain import Fetched
-from crawler.reading import PageReading
+from crawler.reading import READER_VERSION, PageReading
+from crawler.recorder import Asked
+from crawler.revisit import Unchanged
 from crawler.task import CrawlOrder, SpaceTask
 from models.manifest import (
     Attempt,
@@ -54,6 +58,8 @@ class VisitedPage:
     planned: PlannedPage
     attempts: list[Attempt] = field(default_factory=list)
     browsed: Browsed | None = None
+    #: Set when the page was not read: nothing in it has changed since an earlier visit.
+    unchanged: Unchanged | None = None
 
 
 @dataclass(slots=True)
@@ -67,6 +73,8 @@ class VisitedFile:
     content_type: str | None = None
     size: int | None = None
     sha256: str | None = None
+    #: Set when its bytes are those of an earlier visit.
+    unchanged: ResourceCapture | None = None
 
     def fetched(self, answer: Fetched) -> None:
         """Keep what the last fetch says of the file."""
@@ -74,6 +82,13 @@ class VisitedFile:
         self.content_type = answer.headers.get("content-type")
         self.size = len(answer.body) if answer.status is not None else None
         self.sha256 = hashlib.sha256(answer.body).hexdigest() if answer.body else None
+        self.unchanged = None
+
+    def still(self, earlier: ResourceCapture) -> None:
+        """The same bytes as at an earlier visit."""
+        self.status, self.content_type = earlier.status, earlier.content_type
+        self.size, self.sha256 = earlier.bytes, earlier.sha256
+        self.unchanged = earlier
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +100,8 @@ class Found:
     not_captured: Sequence[NotCaptured]
     refused: Sequence[GuardEvent]
     canary: Canary
+    #: Pictures of an earlier visit by address, for the pages that have not changed since then.
+    earlier_images: Mapping[str, ImageCapture] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +120,14 @@ class Circumstances:
 def record_attempt(archive: Archive, page: VisitedPage, at: datetime) -> None:
     """Write a page's evidence: screenshot, text blocks with boxes, DOM, and what it asked for."""
     browsed, url = page.browsed, page.planned.url
-    info = {
+    info: dict[str, Any] = {
         "url": url,
         "attempt": page.attempts[-1].model_dump(mode="json"),
-        "requests": browsed.requests if browsed else 0,
+        "requests": [asdict(asked) for asked in browsed.asked] if browsed else [],
     }
+    if browsed is not None and browsed.reading is not None:
+        info["links"] = links_for_record(browsed.reading.links)
+        info["price"] = browsed.reading.price
     archive.json(f"urn:pageinfo:{url}", info, at)
     if browsed is None or browsed.reading is None:
         return
@@ -143,7 +163,7 @@ def assemble(
         declared=pages[0].declared,
         pages=tuple(sorted(pages, key=lambda page: (page.kind is not PageKind.HOME, page.url))),
         resources=tuple(_resources(found)),
-        images=tuple(_images(found.pages, sha256_of)),
+        images=tuple(_images(found.pages, sha256_of, found.earlier_images)),
         not_captured=tuple(found.not_captured),
         refused_by_guard=tuple(_refused(found.refused)),
         site_profile=under.profile.id,
@@ -182,6 +202,8 @@ def _contradictions(pages: Sequence[PageCapture], space: Visibility) -> Iterator
 
 
 def _page(page: VisitedPage, profile: Profile, *, canary_up: bool) -> PageCapture:
+    if page.unchanged is not None:
+        return page.unchanged.capture()
     measured = combine(page.attempts, canary_up=canary_up)
     reading = page.browsed.reading if page.browsed else None
     last = page.attempts[-1]
@@ -201,10 +223,14 @@ def _page(page: VisitedPage, profile: Profile, *, canary_up: bool) -> PageCaptur
         frames_unread=tuple(reading.frames_unread) if reading else (),
         text_sha256=_text_sha256(reading),
         captured=reading is not None and last.outcome is Outcome.OK,
-        requests=page.browsed.requests if page.browsed else 0,
+        requests=_answered(page.browsed.asked) if page.browsed else 0,
         screenshot_cut_at=reading.cut_at if reading else None,
         more_below=reading.more_below if reading else False,
     )
+
+
+def _answered(asked: Sequence[Asked]) -> int:
+    return sum(each.status is not None for each in asked)
 
 
 def _declared(reading: PageReading | None, profile: Profile) -> Visibility | None:
@@ -250,19 +276,28 @@ def _resource(file: VisitedFile, *, canary_up: bool) -> ResourceCapture:
         bytes=file.size,
         sha256=file.sha256,
         attempts=tuple(file.attempts),
+        unchanged_since=file.unchanged.unchanged_since if file.unchanged else None,
+        as_in=file.unchanged.as_in if file.unchanged else "",
     )
 
 
 def _images(
-    pages: Sequence[VisitedPage], sha256_of: Callable[[str], str | None]
+    pages: Sequence[VisitedPage],
+    sha256_of: Callable[[str], str | None],
+    earlier: Mapping[str, ImageCapture],
 ) -> list[ImageCapture]:
     captures: dict[str, ImageCapture] = {}
     for page in pages:
+        for shown in page.unchanged.known.capture.images if page.unchanged else ():
+            known = earlier.get(_image_name(shown))
+            if known is not None:
+                found_on = {"found_on": page.planned.url}
+                captures.setdefault(known.url, known.model_copy(update=found_on))
         reading = page.browsed.reading if page.browsed else None
         for image in reading.images if reading else ():
             inline = image.url.startswith("data:")
             digest = hashlib.sha256(image.url.encode()).hexdigest() if inline else None
-            url = f"data:sha256-{digest}" if inline else image.url
+            url = _image_name(image.url)
             sha256 = digest or sha256_of(image.url)
             captures.setdefault(
                 url,
@@ -277,6 +312,12 @@ def _images(
                 ),
             )
     return [captures[url] for url in sorted(captures)]
+
+
+def _image_name(url: str) -> str:
+    """A picture's address; one that is its own content goes by its digest."""
+    inline = url.startswith("data:")
+    return f"data:sha256-{hashlib.sha256(url.encode()).hexdigest()}" if inline else url
 
 
 def _refused(events: Sequence[GuardEvent]) -> list[NotCaptured]:
@@ -298,4 +339,5 @@ def _versions(browser: str) -> Versions:
         scrapy=version("scrapy"),
         playwright=version("playwright"),
         python=platform.python_version(),
+        reading=READER_VERSION,
     )

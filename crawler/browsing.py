@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from playwright.async_api import Error as PlaywrightError
@@ -16,7 +17,7 @@ from crawler.faults import browser_fault, denial_for
 from crawler.guard import Guard, denial_of
 from crawler.plain import Download, first_line
 from crawler.reading import PageReading, Traffic, read_page
-from crawler.recorder import Recorder
+from crawler.recorder import Asked, Recorder
 from models.vocabulary import Outcome
 from rules.profile import Profile
 
@@ -31,7 +32,7 @@ class Browsed:
     seen: Observation
     reading: PageReading | None = None
     dom: str = ""
-    requests: int = 0
+    asked: Sequence[Asked] = ()
 
 
 @dataclass(slots=True)
@@ -42,7 +43,7 @@ class _Sighting:
     status: int | None
     headers: dict[str, str]
     final_url: str
-    requests: int
+    asked: Sequence[Asked]
 
 
 class BrowserClient:
@@ -87,7 +88,7 @@ class BrowserClient:
             return Browsed(Observation(url, failure=Outcome.CRASH, detail=detail))
         sighting = sightings[-1]
         return Browsed(
-            self._observation(url, sighting), sighting.reading, response.text, sighting.requests
+            self._observation(url, sighting), sighting.reading, response.text, sighting.asked
         )
 
     async def close(self) -> None:
@@ -152,7 +153,7 @@ class BrowserClient:
             status=response.status if response else None,
             headers=dict(response.headers) if response else {},
             final_url=page.url,
-            requests=self._recorder.finish(page),
+            asked=self._recorder.finish(page),
         )
         for popup in [other for other in page.context.pages if other not in self._pages]:
             await popup.close()

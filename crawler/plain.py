@@ -83,6 +83,21 @@ class PlainClient:
         self._job = job
         self._archive = archive
 
+    async def ask(self, url: str, headers: Mapping[str, str]) -> Exchange | Outcome:
+        """Ask once with these headers, follow nothing and record nothing; or why no answer came."""
+        request = Request(
+            url,
+            headers={"Accept-Encoding": "identity", **headers},
+            dont_filter=True,
+            meta={"guard_job": self._job, "dont_redirect": True, "handle_httpstatus_all": True},
+        )
+        try:
+            response = await self._download(request)
+        except Exception as error:  # noqa: BLE001  (named by the table, the rest is a crash)
+            return outcome_of(error)
+        denied = denial_of(url, header_map(response))
+        return denied.outcome if denied is not None else _exchange(request, response)
+
     async def get(self, url: str, *, referer: str | None = None) -> Fetched:
         """Fetch an address anonymously and follow its redirects; never raises for a bad answer."""
         target = url

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from weakref import WeakSet
 
-from playwright.async_api import BrowserContext, Page, Request, Response
+from playwright.async_api import BrowserContext, Page, Request, Response, WebSocket
 from playwright.async_api import Error as PlaywrightError
 
 from crawler.archive import Archive, Exchange
@@ -23,6 +24,20 @@ from models.vocabulary import NotScreened
 #: Bodies above this stay out of the WARC (the guard's own cap is higher), in bytes.
 BODY_LIMIT = 32 * 1024 * 1024
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+@dataclass(slots=True)
+class Asked:
+    """One address that a page asked for, and what came."""
+
+    url: str
+    method: str
+    #: What the browser wanted it for, in its own words: ``document``, ``fetch``, ``image``, …
+    type: str
+    #: None when no answer came.
+    status: int | None = None
+    #: Of the body; None when it was read before, with the page that first asked for it.
+    sha256: str | None = None
 
 
 class Recorder:
@@ -35,7 +50,7 @@ class Recorder:
         self._contexts: set[BrowserContext] = set()
         self._tasks: dict[asyncio.Task[None], Page | None] = {}
         self._main: dict[Page, Response] = {}
-        self._requests: dict[Page, int] = {}
+        self._asked: dict[Page, list[Asked]] = {}
         self._read: WeakSet[Page] = WeakSet()
         #: The entity tags of the answers whose bytes have been recorded, by method and address.
         self._tags: dict[tuple[str, str], str] = {}
@@ -43,6 +58,7 @@ class Recorder:
 
     def attach(self, page: Page) -> None:
         """Listen to the page's context, once."""
+        page.on("websocket", lambda socket: self._on_socket(socket, page))
         if page.context in self._contexts:
             return
         self._contexts.add(page.context)
@@ -59,24 +75,32 @@ class Recorder:
         if waiting:
             await asyncio.wait(waiting, timeout=limit)
 
-    def finish(self, page: Page) -> int:
-        """The page has been read: forget it; returns how many answers it had asked for."""
+    def finish(self, page: Page) -> Sequence[Asked]:
+        """The page has been read: forget it; returns what it had asked for."""
         self._read.add(page)
         self._main.pop(page, None)
-        return self._requests.pop(page, 0)
+        return self._asked.pop(page, [])
+
+    def _note(self, page: Page | None, asked: Asked) -> Asked:
+        if page is not None and page not in self._read:
+            self._asked.setdefault(page, []).append(asked)
+        return asked
 
     def _on_response(self, response: Response) -> None:
-        page = _page_of(response.request)
-        if page is not None:
-            self._requests[page] = self._requests.get(page, 0) + 1
-            request = response.request
-            if request.is_navigation_request() and request.frame is page.main_frame:
-                self._main[page] = response
+        request = response.request
+        page = _page_of(request)
+        asked = Asked(request.url, request.method, request.resource_type, response.status)
+        self._note(page, asked)
+        if page and request.is_navigation_request() and request.frame is page.main_frame:
+            self._main[page] = response
         if self._skip(response) or self._is_known(response):
             return
-        task = asyncio.get_running_loop().create_task(self._write(response, page))
+        task = asyncio.get_running_loop().create_task(self._write(response, page, asked))
         self._tasks[task] = page
         task.add_done_callback(lambda done: self._tasks.pop(done, None))
+
+    def _on_socket(self, socket: WebSocket, page: Page) -> None:
+        self._note(page, Asked(socket.url, "GET", "websocket"))
 
     def _is_known(self, response: Response) -> bool:
         tag = _strong_tag(response)
@@ -87,6 +111,7 @@ class Recorder:
         if page in self._read:
             # What the closing of a page cuts off was not part of what was read.
             return
+        self._note(page, Asked(request.url, request.method, request.resource_type))
         self._miss(request.url, page, request.failure or "failed")
 
     def _miss(self, url: str, page: Page | None, reason: str) -> None:
@@ -95,7 +120,7 @@ class Recorder:
             NotCaptured(url=url, found_on=found_on, reason=NotScreened.NOT_CAPTURED, detail=reason)
         )
 
-    async def _write(self, response: Response, page: Page | None) -> None:
+    async def _write(self, response: Response, page: Page | None, asked: Asked) -> None:
         try:
             body = b"" if response.status in REDIRECTS else await response.body()
             if len(body) > BODY_LIMIT:
@@ -113,6 +138,7 @@ class Recorder:
         except PlaywrightError as error:
             self._miss(response.url, page, error.message.splitlines()[0])
             return
+        asked.sha256 = exchange.sha256
         self._archive.write(exchange)
         tag = _strong_tag(response)
         if tag is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Iterable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -37,15 +37,19 @@ from crawler.assembly import (
     record_attempt,
 )
 from crawler.browsing import Browsed, BrowserClient, is_denial
+from crawler.earlier import not_before, open_earlier
 from crawler.frontier import Frontier, PlannedPage
 from crawler.guard import Guard
 from crawler.openness import judge_file, needs_another_fetch
 from crawler.plain import Download, Fetched, PlainClient
 from crawler.reading import PageReading
 from crawler.recorder import Recorder
+from crawler.revisit import Revisit
 from crawler.robots import Robots, read_robots
 from crawler.sibling import look_alike, sibling_of
+from crawler.store import SnapshotStore
 from crawler.task import CrawlOrder, SpaceTask
+from crawler.volatile import Mask
 from models.manifest import Attempt, Canary, Manifest, PlainFetch
 from models.vocabulary import Outcome, PageKind
 from rules.hosts import offsite_kind
@@ -74,6 +78,7 @@ class Means:
     visit_slots: AbstractAsyncContextManager[None]
     user_agent: str
     tell: Tell
+    store: SnapshotStore
 
 
 class Visit:
@@ -110,6 +115,9 @@ class Visit:
         self._pages: dict[str, VisitedPage] = {home: self._home}
         self._files: dict[str, VisitedFile] = {}
         self._robots = Robots()
+        #: What an earlier visit read, looked at again before it is rendered; None for a full visit.
+        self._revisit: Revisit | None = None
+        self._opened = ExitStack()
         #: The text of a page that cannot exist, where the site shows one.
         self._missing = ""
         self._sibling = ""
@@ -121,6 +129,7 @@ class Visit:
         started = datetime.now(UTC)
         end = asyncio.get_running_loop().time() + self._limits.visit_minutes * 60
         try:
+            self._look_back(started)
             before = await self._canary()
             await self._learn_site()
             for number in range(1, self._limits.max_attempts + 1):
@@ -133,9 +142,19 @@ class Visit:
             canary = Canary(url=self._canary_url, before=before, after=await self._canary())
             manifest = self._manifest(started, canary)
         finally:
+            self._opened.close()
             self._archive.close()
             await self._browser.close()
         return manifest
+
+    def _look_back(self, started: datetime) -> None:
+        """Open what an earlier visit read, so that only what has changed is rendered again."""
+        since = not_before(started, self._limits.full_visit_days)
+        store = self._means.store
+        earlier = open_earlier(self.task, self._profile, store, self._opened, since)
+        if earlier is not None:
+            mask = Mask.of(self._profile, earlier.manifest.volatile)
+            self._revisit = Revisit(earlier, self._plain, self._archive, mask)
 
     # The rounds
 
@@ -243,6 +262,8 @@ class Visit:
 
     async def _attempt(self, page: VisitedPage, number: int) -> None:
         url = page.planned.url
+        if number == 1 and page is not self._home and await self._is_unchanged(page):
+            return
         started = datetime.now(UTC)
         browsed, judged = await self._see(url, number)
         plain = None
@@ -268,6 +289,22 @@ class Visit:
             self._frontier.add(page.planned, browsed.reading)
         record_attempt(self._archive, page, started)
 
+    async def _is_unchanged(self, page: VisitedPage) -> bool:
+        """Whether a page is as an earlier visit read it; then its reading of then stands."""
+        url = page.planned.url
+        if self._revisit is None or self._robots.refusal(url) is not None:
+            return False
+        page.unchanged = await self._revisit.page(url)
+        if page.unchanged is None:
+            return False
+        page.attempts.append(page.unchanged.attempt)
+        self._frontier.add(page.planned, page.unchanged.reading)
+        self._revisit.record(page.unchanged)
+        self._means.tell(
+            "page", {"space": self.task.space, "url": url, "outcome": Outcome.OK, "unchanged": "1"}
+        )
+        return True
+
     async def _witness(self, url: str) -> PlainFetch:
         fetched = await self._plain.get(url)
         return PlainFetch(
@@ -282,13 +319,19 @@ class Visit:
         started = datetime.now(UTC)
         referer = file.found.found_on if number > 1 else None
         refusal = self._robots.refusal(file.found.url)
+        again = None
         if refusal is not None:
             fetched = Fetched(file.found.url, failure=refusal.outcome, detail=refusal.evidence)
+        elif self._revisit and number == 1 and (again := await self._revisit.file(file.found.url)):
+            fetched = again.fetched
         else:
             fetched = await self._plain.get(file.found.url, referer=referer)
-        opened = judge_file(fetched)
+        opened = (again and again.opened) or judge_file(fetched)
         file.seen.append(opened)
-        file.fetched(fetched)
+        if again is not None and again.unchanged is not None:
+            file.still(again.unchanged)
+        else:
+            file.fetched(fetched)
         file.attempts.append(
             Attempt(
                 number=number,
@@ -303,14 +346,17 @@ class Visit:
         self._means.tell("file", details)
 
     def _manifest(self, started: datetime, canary: Canary) -> Manifest:
+        again = self._revisit
+        missed = again.not_captured() if again else ()
         found = Found(
             pages=list(self._pages.values()),
             files=list(self._files.values()),
-            not_captured=(*self._recorder.not_captured, *self._frontier.left_out),
+            not_captured=(*self._recorder.not_captured, *self._frontier.left_out, *missed),
             refused=self._means.guard.events(self.snapshot_id),
             canary=canary,
+            earlier_images=again.images if again else {},
         )
-        return assemble(
+        manifest = assemble(
             found,
             Circumstances(
                 snapshot_id=self.snapshot_id,
@@ -323,3 +369,4 @@ class Visit:
             ),
             self._archive.sha256_of,
         )
+        return again.complete(manifest) if again else manifest

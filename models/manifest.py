@@ -135,6 +135,11 @@ class PageCapture(Record):
     more_below: bool = False
     #: The screenshot covers the page down to this many CSS pixels; None = all of it.
     screenshot_cut_at: int | None = None
+    #: Nothing the page is made of has changed since it was read by the browser at this time; None =
+    #: it was read at this visit.
+    unchanged_since: datetime | None = None
+    #: The snapshot of the visit at which it was read, when that was an earlier one.
+    as_in: str = ""
 
 
 class ResourceCapture(Record):
@@ -153,6 +158,9 @@ class ResourceCapture(Record):
     sha256: str | None = None
     truncated: bool = False
     attempts: tuple[Attempt, ...] = ()
+    #: The bytes are those that came at this time; None = they came at this visit.
+    unchanged_since: datetime | None = None
+    as_in: str = ""
 
 
 class ImageCapture(Record):
@@ -197,6 +205,30 @@ class Versions(Record):
     scrapy: str
     playwright: str
     python: str
+    #: Changes with what is read of a page (``crawler.reading.READER_VERSION``).
+    reading: str = ""
+
+
+class EarlierSnapshot(Record):
+    """An earlier snapshot that holds bytes which this one refers to."""
+
+    snapshot_id: str
+    #: Its name in the snapshot store, and ``sha256:…`` of the file.
+    wacz: str
+    digest: str
+    taken_at: datetime
+
+
+class VolatilePart(Record):
+    """A part of an answer that was seen to change by itself; it never counts as a change."""
+
+    #: The address of the answer, or of the page it is shown on.
+    url: str
+    #: Where in it: a JSON path, an element's path, or a text block's locator.
+    where: str
+    #: What it was at the first look and at the second.
+    first: str = ""
+    second: str = ""
 
 
 class Manifest(Record):
@@ -224,6 +256,12 @@ class Manifest(Record):
     site_profile: str
     site_profile_digest: str
     user_agent: str
+    #: The earlier snapshots whose bytes are referred to: they must be kept with this one.
+    earlier: tuple[EarlierSnapshot, ...] = ()
+    #: When everything was last read by the browser; None = at this visit.
+    full_visit_at: datetime | None = None
+    #: What was learned to change by itself, by comparing two looks.
+    volatile: tuple[VolatilePart, ...] = ()
     #: By whose written authority robots.txt was not obeyed; empty: it was.
     robots_authority: str = ""
     versions: Versions

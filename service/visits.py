@@ -16,7 +16,6 @@ from sqlmodel import Session, col, select
 from audit.records import keep_snapshot, newest_snapshot
 from audit.verdict import current_verdict
 from crawler.run import Progress, receipts, run
-from crawler.store import SnapshotReader
 from crawler.task import CrawlOrder, Limits, Receipt, SpaceTask
 from models.audit_log import record
 from models.database import session, take_writer_lock
@@ -217,7 +216,7 @@ def _record_receipt(bench: Workbench, receipt: Receipt) -> None:
 
 
 def _manifest(bench: Workbench, wacz: str) -> Manifest:
-    with bench.store.local(wacz) as path, SnapshotReader(path) as reader:
+    with bench.store.reader(wacz) as reader:
         return reader.manifest
 
 

@@ -1,0 +1,265 @@
+"""The snapshot of an earlier visit, as a later visit wants it: what was asked for and what came.
+
+Anything that is missing or broken in it makes for a full visit, never for a fault.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+from crawler.archive import ARCHIVE_ERRORS, Origin
+from crawler.reading import READER_VERSION, FoundLink
+from crawler.recorder import Asked
+from crawler.store import Place, SnapshotReader, SnapshotStore, StoreError
+from crawler.task import EarlierVisit, SpaceTask
+from crawler.wacz import file_sha256
+from models.manifest import EarlierSnapshot, ImageCapture, Manifest, PageCapture, ResourceCapture
+from models.vocabulary import Openness, Outcome
+from rules.profile import Profile
+
+log = logging.getLogger(__name__)
+
+#: What a lost or damaged snapshot raises.
+BROKEN = (
+    StoreError,
+    OSError,
+    zipfile.BadZipFile,
+    zlib.error,
+    KeyError,
+    ValueError,
+    *ARCHIVE_ERRORS,
+)
+#: Records of a page's reading, by the beginning of their name: they are carried over as they are.
+READING = ("urn:text:", "urn:dom:", "urn:fullPage:", "urn:view:")
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAnswer:
+    """An answer that the earlier snapshot holds."""
+
+    status: int
+    request_headers: Mapping[str, str]
+    headers: Mapping[str, str]
+    #: Of the payload, as WARC writes it.
+    digest: str
+    place: Place
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPage:
+    """A page that was read at an earlier visit."""
+
+    capture: PageCapture
+    links: Sequence[FoundLink]
+    price: str | None
+    asked: Sequence[Asked]
+
+
+class Earlier:
+    """The snapshot of an earlier visit, open; and those that it refers to."""
+
+    def __init__(self, reader: SnapshotReader, listed: EarlierVisit) -> None:
+        """Read from ``reader``, which was told of as ``listed``."""
+        self._reader = reader
+        self._listed = listed
+
+    @property
+    def manifest(self) -> Manifest:
+        """What that visit found."""
+        return self._reader.manifest
+
+    @cached_property
+    def snapshots(self) -> Mapping[str, EarlierSnapshot]:
+        """This snapshot and those it refers to, by id."""
+        own = EarlierSnapshot(
+            snapshot_id=self._listed.snapshot_id,
+            wacz=self._listed.wacz,
+            digest=self._listed.digest,
+            taken_at=self.manifest.taken_at,
+        )
+        return {each.snapshot_id: each for each in (own, *self.manifest.earlier)}
+
+    @cached_property
+    def images(self) -> Mapping[str, ImageCapture]:
+        """The pictures by address."""
+        return {image.url: image for image in self.manifest.images}
+
+    def page(self, url: str) -> KnownPage | None:
+        """A page that was captured there and can be looked at again without a browser."""
+        capture = self._pages.get(url)
+        raw = self._reader.resource(f"urn:pageinfo:{url}") if capture else None
+        if capture is None or raw is None:
+            return None
+        info = json.loads(raw)
+        if not isinstance(info.get("requests"), list) or "links" not in info:
+            return None
+        return KnownPage(
+            capture, [_link(raw) for raw in info["links"]], info.get("price"), list(_asked(info))
+        )
+
+    def file(self, url: str) -> ResourceCapture | None:
+        """A file that was open there."""
+        return self._files.get(url)
+
+    def answers(self, url: str) -> Sequence[KnownAnswer]:
+        """What an address answered there, whole answers of any status, the oldest first."""
+        places = self._reader.places(url)
+        return [answer for place in places if (answer := self._answer(place)) is not None]
+
+    def body(self, answer: KnownAnswer) -> bytes:
+        """The bytes of an answer."""
+        return self._reader.payload(answer.place) or b""
+
+    def origin(self, url: str, digest: str) -> Origin | None:
+        """Where the bytes of an address with this digest are kept."""
+        for place in self._reader.places(url):
+            if place.digest == digest and place.is_good:
+                return self._origin(place)
+        return None
+
+    def reading_records(self, url: str) -> Iterator[bytes]:
+        """The records of a page's reading as they are in the file: text, DOM, screenshot."""
+        for kind in READING:
+            places = self._reader.places(f"{kind}{url}")
+            if places:
+                yield self._reader.raw(places[-1])
+
+    @cached_property
+    def _pages(self) -> Mapping[str, PageCapture]:
+        return {
+            page.url: page
+            for page in self.manifest.pages
+            if page.captured and page.outcome is Outcome.OK
+        }
+
+    @cached_property
+    def _files(self) -> Mapping[str, ResourceCapture]:
+        return {
+            file.url: file
+            for file in self.manifest.resources
+            if file.openness is Openness.OPEN and file.status == 200 and file.sha256
+        }
+
+    def _origin(self, place: Place) -> Origin | None:
+        held = self._reader.origin(place)
+        if held is None:
+            return None
+        reader, at = held
+        own = reader is self._reader
+        snapshot_id = self._listed.snapshot_id if own else reader.manifest.snapshot_id
+        return Origin(snapshot_id, at.url, at.date, at.digest)
+
+    def _answer(self, place: Place) -> KnownAnswer | None:
+        held = self._reader.origin(place)
+        origin = self._origin(place)
+        record = self._reader.record(place)
+        if held is None or origin is None or record.http_headers is None:
+            return None
+        headers = dict(_headers(held[0].record(held[1]).http_headers))
+        headers |= dict(_headers(record.http_headers))
+        asked = self._reader.request_of(place)
+        return KnownAnswer(
+            status=200 if place.is_reference else int(place.status),
+            request_headers=dict(_headers(asked.http_headers)) if asked else {},
+            headers=headers,
+            digest=place.digest,
+            place=place,
+            origin=origin,
+        )
+
+
+def open_earlier(
+    task: SpaceTask,
+    profile: Profile,
+    store: SnapshotStore,
+    stack: ExitStack,
+    not_before: datetime,
+) -> Earlier | None:
+    """Open the earlier snapshot of a task for as long as ``stack`` lasts; None for a full visit.
+
+    It counts only when it is the file that was recorded, whole with all it refers to, of the same
+    address, read by the same profile and the same code, and everything was read by the browser
+    since ``not_before``.
+    """
+    if task.earlier is None:
+        return None
+    try:
+        path = stack.enter_context(store.local(task.earlier.wacz))
+        reader = stack.enter_context(SnapshotReader(path, store.local))
+        manifest = reader.manifest
+        why = _why_not(manifest, task, profile, store, not_before)
+        if f"sha256:{file_sha256(path)}" != task.earlier.digest:
+            why = "it is not the file that was recorded"
+    except BROKEN as error:
+        why = str(error)
+    if why:
+        log.info("%s is visited in full: %s", task.space, why)
+        return None
+    return Earlier(reader, task.earlier)
+
+
+def _why_not(
+    manifest: Manifest,
+    task: SpaceTask,
+    profile: Profile,
+    store: SnapshotStore,
+    not_before: datetime,
+) -> str:
+    if manifest.url != task.url:
+        return "another address"
+    if manifest.site_profile_digest != profile.digest:
+        return "another profile"
+    if manifest.versions.reading != READER_VERSION:
+        return "read by other code"
+    if (manifest.full_visit_at or manifest.taken_at) <= not_before:
+        return "the last full visit is too long ago"
+    lost = [each.wacz for each in manifest.earlier if not store.exists(each.wacz)]
+    return f"the store lacks {lost[0]}, which it refers to" if lost else ""
+
+
+def not_before(started: datetime, days: float) -> datetime:
+    """Since when everything must have been read in full, for a visit that starts now."""
+    return started - timedelta(days=days)
+
+
+def links_for_record(links: Sequence[FoundLink]) -> list[dict[str, Any]]:
+    """A page's links for its record, what is as usual left out."""
+    usual = asdict(FoundLink(""))
+    return [
+        {
+            name: sorted(value) if isinstance(value, frozenset) else value
+            for name, value in asdict(link).items()
+            if value != usual[name]
+        }
+        for link in links
+    ]
+
+
+def _link(raw: Mapping[str, Any]) -> FoundLink:
+    known = FoundLink.__slots__
+    values: dict[str, Any] = {
+        name: frozenset(value) if isinstance(value, list) else value
+        for name, value in raw.items()
+        if name in known
+    }
+    return FoundLink(**values)
+
+
+def _asked(info: Mapping[str, Any]) -> Iterator[Asked]:
+    for raw in info["requests"]:
+        yield Asked(raw["url"], raw["method"], raw["type"], raw["status"], raw.get("sha256"))
+
+
+def _headers(headers: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401  (warcio's are untyped)
+    for name, value in headers.headers:
+        yield name.lower(), value
