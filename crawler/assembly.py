@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import Any
 
 from crawler.access import Measured, combine
 from crawler.archive import Archive
@@ -120,19 +119,18 @@ class Circumstances:
 def record_attempt(archive: Archive, page: VisitedPage, at: datetime) -> None:
     """Write a page's evidence: screenshot, text blocks with boxes, DOM, and what it asked for."""
     browsed, url = page.browsed, page.planned.url
-    info: dict[str, Any] = {
+    info = {
         "url": url,
         "attempt": page.attempts[-1].model_dump(mode="json"),
         "requests": [asdict(asked) for asked in browsed.asked] if browsed else [],
     }
-    if browsed is not None and browsed.reading is not None:
-        info["links"] = links_for_record(browsed.reading.links)
-        info["price"] = browsed.reading.price
     archive.json(f"urn:pageinfo:{url}", info, at)
     if browsed is None or browsed.reading is None:
         return
     reading = browsed.reading
     archive.json(f"urn:text:{url}", [b.model_dump(mode="json") for b in reading.blocks], at)
+    links = {"links": links_for_record(reading.links), "price": reading.price}
+    archive.json(f"urn:links:{url}", links, at)
     archive.resource(f"urn:dom:{url}", browsed.dom.encode(), "text/html; charset=utf-8", at)
     if reading.screenshot:
         archive.resource(f"urn:fullPage:{url}", reading.screenshot, "image/jpeg", at)

@@ -17,6 +17,7 @@ from functools import cached_property
 from typing import Any
 
 from crawler.archive import ARCHIVE_ERRORS, Origin
+from crawler.frontier import FoundFile
 from crawler.reading import READER_VERSION, FoundLink
 from crawler.recorder import Asked
 from crawler.store import Place, SnapshotReader, SnapshotStore, StoreError
@@ -39,7 +40,7 @@ BROKEN = (
     *ARCHIVE_ERRORS,
 )
 #: Records of a page's reading, by the beginning of their name: they are carried over as they are.
-READING = ("urn:text:", "urn:dom:", "urn:fullPage:", "urn:view:")
+READING = ("urn:text:", "urn:dom:", "urn:fullPage:", "urn:view:", "urn:links:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,19 +98,25 @@ class Earlier:
     def page(self, url: str) -> KnownPage | None:
         """A page that was captured there and can be looked at again without a browser."""
         capture = self._pages.get(url)
-        raw = self._reader.resource(f"urn:pageinfo:{url}") if capture else None
-        if capture is None or raw is None:
+        found, info = (self._json(f"urn:{kind}:{url}") for kind in ("links", "pageinfo"))
+        if capture is None or found is None or info is None:
             return None
-        info = json.loads(raw)
-        if not isinstance(info.get("requests"), list) or "links" not in info:
-            return None
-        return KnownPage(
-            capture, [_link(raw) for raw in info["links"]], info.get("price"), list(_asked(info))
-        )
+        links = [_link(raw) for raw in found["links"]]
+        return KnownPage(capture, links, found.get("price"), list(_asked(info)))
+
+    def _json(self, uri: str) -> Any:  # noqa: ANN401
+        raw = self._reader.resource(uri)
+        return json.loads(raw) if raw else None
 
     def file(self, url: str) -> ResourceCapture | None:
         """A file that was open there."""
         return self._files.get(url)
+
+    def files_of(self, page_url: str) -> Iterator[FoundFile]:
+        """The files that a page led to, however they were found on it."""
+        for file in self.manifest.resources:
+            if file.found_on == page_url:
+                yield FoundFile(file.url, file.found_on, file.name)
 
     def answers(self, url: str) -> Sequence[KnownAnswer]:
         """What an address answered there, whole answers of any status, the oldest first."""
@@ -162,10 +169,10 @@ class Earlier:
     def _answer(self, place: Place) -> KnownAnswer | None:
         held = self._reader.origin(place)
         origin = self._origin(place)
-        record = self._reader.record(place)
+        record = self._reader.head(place)
         if held is None or origin is None or record.http_headers is None:
             return None
-        headers = dict(_headers(held[0].record(held[1]).http_headers))
+        headers = dict(_headers(held[0].head(held[1]).http_headers))
         headers |= dict(_headers(record.http_headers))
         asked = self._reader.request_of(place)
         return KnownAnswer(
@@ -256,8 +263,12 @@ def _link(raw: Mapping[str, Any]) -> FoundLink:
 
 
 def _asked(info: Mapping[str, Any]) -> Iterator[Asked]:
-    for raw in info["requests"]:
-        yield Asked(raw["url"], raw["method"], raw["type"], raw["status"], raw.get("sha256"))
+    """What a page asked for at the last attempt at it."""
+    rows = info["requests"]
+    last = max((raw.get("attempt", 1) for raw in rows), default=1)
+    for raw in rows:
+        if raw.get("attempt", 1) == last and raw.get("source", "browser") == "browser":
+            yield Asked(raw["url"], raw["method"], raw["type"], raw["status"], raw.get("sha256"))
 
 
 def _headers(headers: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401  (warcio's are untyped)

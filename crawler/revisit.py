@@ -12,13 +12,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from crawler.archive import NOT_MODIFIED, Archive, Exchange, payload_digest
-from crawler.earlier import BROKEN, Earlier, KnownAnswer, KnownPage, links_for_record
+from crawler.earlier import BROKEN, Earlier, KnownAnswer, KnownPage
+from crawler.frontier import FoundFile
 from crawler.openness import Opened
 from crawler.plain import Fetched, PlainClient
 from crawler.reading import PageReading
@@ -118,7 +119,8 @@ class Revisit:
         self._earlier = earlier
         self._plain = plain
         self._archive = archive
-        self._mask = mask
+        #: What never counts as a change.
+        self.mask = mask
         self._looks: dict[tuple[str, str | None], asyncio.Task[_Look]] = {}
         self._trust: dict[tuple[str, bool], asyncio.Task[bool]] = {}
         self._unchanged: dict[str, Unchanged] = {}
@@ -178,8 +180,6 @@ class Revisit:
             "unchanged_since": page.since.isoformat(),
             "as_in": page.as_in,
             "requests": [asdict(asked) for asked in page.known.asked],
-            "links": links_for_record(page.known.links),
-            "price": page.known.price,
         }
         self._archive.json(f"urn:pageinfo:{url}", info, page.attempt.started_at)
 
@@ -227,6 +227,10 @@ class Revisit:
             if missed.found_on in pages or missed.found_on in self._unchanged
         ]
 
+    def files_of(self, page: Unchanged) -> Iterator[FoundFile]:
+        """The files that an unchanged page led to."""
+        return self._earlier.files_of(page.known.capture.url)
+
     @property
     def images(self) -> Mapping[str, ImageCapture]:
         """The pictures of the earlier visit by address."""
@@ -237,7 +241,8 @@ class Revisit:
         earlier, listed = self._earlier.manifest, self._earlier.snapshots
         full = (earlier.full_visit_at or earlier.taken_at) if self._carried else None
         referred = tuple(listed[each] for each in sorted(self._archive.referred))
-        return manifest.model_copy(update={"earlier": referred, "full_visit_at": full})
+        stands_on = {"earlier": referred, "full_visit_at": full, "volatile": earlier.volatile}
+        return manifest.model_copy(update=stands_on)
 
     # One address
 
@@ -281,7 +286,7 @@ class Revisit:
         if got.status in REDIRECTS or payload_digest(got.body) == answer.digest:
             return True
         kind = headers.get("content-type", "")
-        return self._mask.same(self._earlier.body(answer), got.body, kind, asked.url)
+        return self.mask.same(self._earlier.body(answer), got.body, kind, asked.url)
 
     async def _validators(self, url: str, answer: KnownAnswer, *, made: bool) -> Mapping[str, str]:
         """The headers that make a request conditional; none where the server cannot be trusted with it."""

@@ -144,6 +144,9 @@ class SnapshotStore:
             yield reader
 
 
+#: A record's headers, WARC's and HTTP's, lie within so many compressed bytes.
+HEAD_BYTES = 256 * 1024
+
 #: Gives a snapshot of the store, by its name, as a file on this machine.
 Find = Callable[[str], AbstractContextManager[Path]]
 
@@ -264,15 +267,19 @@ class SnapshotReader:
             found.setdefault(entry["url"], []).append(_place(entry, stamp))
         return found
 
-    def raw(self, place: Place) -> bytes:
-        """A record as it is in the file: one gzip member."""
+    def raw(self, place: Place, most: int | None = None) -> bytes:
+        """A record as it is in the file: one gzip member, or its first ``most`` bytes."""
         with self._wacz.open(f"archive/{WARC_NAME}") as warc:
             warc.seek(place.offset)
-            return warc.read(place.length)
+            return warc.read(place.length if most is None else min(place.length, most))
 
     def record(self, place: Place) -> ArcWarcRecord:
         """A record, to be read."""
         return next(iter(ArchiveIterator(BytesIO(self.raw(place)))))
+
+    def head(self, place: Place) -> ArcWarcRecord:
+        """A record of which only the headers are wanted: a file's bytes stay where they are."""
+        return next(iter(ArchiveIterator(BytesIO(self.raw(place, HEAD_BYTES)))))
 
     def request_of(self, place: Place) -> ArcWarcRecord | None:
         """The request that stands behind an answer in the file."""

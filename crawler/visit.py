@@ -40,6 +40,7 @@ from crawler.browsing import Browsed, BrowserClient, is_denial
 from crawler.earlier import not_before, open_earlier
 from crawler.frontier import Frontier, PlannedPage
 from crawler.guard import Guard
+from crawler.learning import Learner, must_learn
 from crawler.openness import judge_file, needs_another_fetch
 from crawler.plain import Download, Fetched, PlainClient
 from crawler.reading import PageReading
@@ -118,6 +119,8 @@ class Visit:
         #: What an earlier visit read, looked at again before it is rendered; None for a full visit.
         self._revisit: Revisit | None = None
         self._opened = ExitStack()
+        #: Learns what changes by itself, where the profile names nothing that does.
+        self._learner = Learner(self._plain, means.profile)
         #: The text of a page that cannot exist, where the site shows one.
         self._missing = ""
         self._sibling = ""
@@ -287,7 +290,20 @@ class Visit:
             if page is self._home and browsed.seen.final_url:
                 self._frontier.moved_to(browsed.seen.final_url)
             self._frontier.add(page.planned, browsed.reading)
+            await self._mark_volatile(url, number, browsed, browsed.reading)
         record_attempt(self._archive, page, started)
+
+    async def _mark_volatile(
+        self, url: str, number: int, browsed: Browsed, reading: PageReading
+    ) -> None:
+        """Mark what changes by itself in a page's text, so that it stays out of the digest."""
+        if self._revisit is not None:
+            mask = self._revisit.mask
+        else:
+            if must_learn(self._profile):
+                await self._learner.look(url, browsed, lambda: self._browser.get(url, number))
+            mask = self._learner.mask
+        reading.blocks = mask.mark(url, reading.blocks)
 
     async def _is_unchanged(self, page: VisitedPage) -> bool:
         """Whether a page is as an earlier visit read it; then its reading of then stands."""
@@ -299,6 +315,8 @@ class Visit:
             return False
         page.attempts.append(page.unchanged.attempt)
         self._frontier.add(page.planned, page.unchanged.reading)
+        for file in self._revisit.files_of(page.unchanged):
+            self._frontier.files.setdefault(file.url, file)
         self._revisit.record(page.unchanged)
         self._means.tell(
             "page", {"space": self.task.space, "url": url, "outcome": Outcome.OK, "unchanged": "1"}
@@ -369,4 +387,6 @@ class Visit:
             ),
             self._archive.sha256_of,
         )
-        return again.complete(manifest) if again else manifest
+        if again is not None:
+            return again.complete(manifest)
+        return manifest.model_copy(update={"volatile": self._learner.parts})

@@ -38,6 +38,9 @@ MOST_PARTS = 400
 _TOKEN = re.compile(r"[A-Za-z0-9_+=-]+|\s+|.", re.DOTALL)
 _NAME = re.compile(rf"[^\W_](?:[\w· ]{{0,{LONGEST_NAME - 1}}})")
 
+#: In the place of an address: on every page of the space.
+ANYWHERE = ""
+
 #: A place in an answer, and the text there.
 Leaf = tuple[str, str]
 
@@ -48,6 +51,11 @@ class Template:
 
     #: The tokens that stay; None where one changes. Empty: the whole is a name.
     tokens: tuple[str | None, ...] = ()
+
+    @property
+    def has_words(self) -> bool:
+        """Whether words stay around what changes, by which it is known again on another page."""
+        return any(kept is not None and kept.isalpha() for kept in self.tokens)
 
     def fits(self, text: str) -> bool:
         """Whether a text is the same but for its changing places."""
@@ -140,7 +148,9 @@ class Mask:
             block.model_copy(update={"volatile": True})
             if not block.volatile
             and len(block.text) <= LONGEST_BLOCK
-            and self._covers(page_url, block_place(block), block.text)
+            and any(
+                self._covers(url, block_place(block), block.text) for url in (page_url, ANYWHERE)
+            )
             else block
             for block in blocks
         ]
@@ -174,16 +184,24 @@ class Mask:
 def learn_blocks(
     page_url: str, first: Sequence[TextBlock], second: Sequence[TextBlock]
 ) -> tuple[VolatilePart, ...]:
-    """The text blocks that two renderings of a page show to change by themselves."""
+    """The text blocks that two renderings of a page show to change by themselves.
+
+    A number amid words is the same counter on every page of the space; a name is one on this page.
+    """
     if [block_place(block) for block in first] != [block_place(block) for block in second]:
         return ()
     return tuple(
-        VolatilePart(url=page_url, where=block_place(a), first=a.text, second=b.text)
+        VolatilePart(
+            url=ANYWHERE if template.has_words else page_url,
+            where=block_place(a),
+            first=a.text,
+            second=b.text,
+        )
         for a, b in zip(first, second, strict=True)
         if a.text != b.text
         and not a.volatile
         and max(len(a.text), len(b.text)) <= LONGEST_BLOCK
-        and template_of(a.text, b.text) is not None
+        and (template := template_of(a.text, b.text)) is not None
     )
 
 
@@ -207,14 +225,14 @@ def _json_leaves(place: str, value: Any, keys: frozenset[str]) -> Iterator[Leaf]
 
 
 def _html_leaves(place: str, root: etree._Element) -> Iterator[Leaf]:
-    """In document order, without comments; white space counts as one blank."""
+    """In document order, without comments."""
     stack: list[tuple[str, etree._Element | None, str]] = [(f"{place}/{root.tag}", root, "")]
     while stack:
         at, element, tail = stack.pop()
         if element is None:
             yield at, tail
             continue
-        yield at, _squeezed(element.text)
+        yield at, element.text or ""
         for name in sorted(element.attrib):
             yield f"{at}/@{name}", str(element.attrib[name])
         stack += reversed(list(_children(at, element)))
@@ -224,10 +242,5 @@ def _children(at: str, element: etree._Element) -> Iterator[tuple[str, etree._El
     for index, child in enumerate(element):
         if isinstance(child.tag, str):
             yield f"{at}/{child.tag}[{index}]", child, ""
-        tail = _squeezed(child.tail)
-        if tail:
-            yield f"{at}/text()[{index}]", None, tail
-
-
-def _squeezed(text: str | None) -> str:
-    return " ".join((text or "").split())
+        if child.tail:
+            yield f"{at}/text()[{index}]", None, child.tail

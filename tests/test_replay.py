@@ -19,6 +19,7 @@ from playwright.sync_api import Frame, Page, sync_playwright
 
 from crawler.browser import Browser, launch_options
 from crawler.store import SnapshotStore
+from crawler.task import EarlierVisit
 from models.database import migrate, open_engine
 from service.commands.serve import replaying
 from service.config import Config
@@ -26,7 +27,16 @@ from service.replay import REPLAY_FOLDER, Replayer, ReplaySite, find_replayer
 from service.web.app import create_app
 from service.web.replay.app import create_replay_app
 from service.web.replay.ranges import asked_range
-from tests.crawl_site import Crawled, Paths, answer, asked_paths, crawl, listening, order_for
+from tests.crawl_site import (
+    Crawled,
+    Paths,
+    answer,
+    asked_paths,
+    crawl,
+    listening,
+    order_for,
+    tagged,
+)
 from tests.factories import CAMPAIGN, FONT, add_campaign, make_desk
 from tests.guard_site import Site
 from tests.serving import client_of, served
@@ -349,3 +359,57 @@ def test_a_snapshot_replays_with_its_words_and_pictures_when_the_site_is_gone(
         # The trap does work: only this has come to it.
         assert httpx.get(f"{trap.url}control", trust_env=False).text == "caught"
     assert asked_paths(trap) == ["/control"]
+
+
+@pytest.fixture(scope="module")
+def visited_again(
+    browser_executable: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Crawled, str]:
+    """The later of two snapshots of a space in which nothing changed, and its address."""
+    words = answer('{"text": "脚本取来的文字"}', kind="application/json")
+    lesson = "<!doctype html><title>第一课</title><p>随笔一则</p>"
+    site = Site(
+        Paths(
+            {
+                "/s/wang/": answer(HOME.format(escapes="")),
+                "/s/wang/picture.png": answer(picture(), kind="image/png"),
+                "/s/wang/words.json": words,
+                "/s/wang/p/1": tagged(lesson, '"1"'),
+                "/healthz": answer("好"),
+            }
+        )
+    )
+    folder = tmp_path_factory.mktemp("replayed-later")
+    with listening(site):
+        url = f"{site.url}s/wang/"
+        order = order_for(
+            folder, {"wang": url}, f"127.0.0.1:{site.port}", browser=browser_executable.path
+        )
+        first = crawl(order).receipts["wang"]
+        earlier = EarlierVisit(snapshot_id=first.snapshot_id, wacz=first.wacz, digest=first.digest)
+        task = order.spaces[0].model_copy(update={"earlier": earlier})
+        again = {"crawl_id": "crawl-2", "directory": folder / "crawl-2", "spaces": (task,)}
+        done = crawl(order.model_copy(update=again))
+    assert done.manifests["wang"].earlier, "the pictures and words are in the first snapshot"
+    return done, url
+
+
+@pytest.mark.browser
+def test_a_later_snapshot_replays_with_what_an_earlier_one_holds(
+    browser_executable: Browser, replayer: Replayer, visited_again: tuple[Crawled, str]
+) -> None:
+    done, url = visited_again
+    app = create_replay_app(SnapshotStore(done.order.store), replayer)
+    with served(app) as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(**launch_options(browser_executable))
+        page = browser.new_page(viewport={"width": 1200, "height": 640})
+        site = ReplaySite("127.0.0.1", urlsplit(address).port or 0)
+        digest = done.receipts["wang"].digest.removeprefix("sha256:")
+        page.goto(site.address("127.0.0.1", digest, url, datetime.now(UTC)))
+        frame = replayed(page, url)
+        frame.get_by_text("脚本取来的文字").wait_for(timeout=WAIT_MS)
+        assert "欢迎来到王老师的学习空间" in frame.inner_text("h1")
+        assert frame.evaluate("document.getElementById('picture').naturalWidth") == 360
+        frame.get_by_text("第一课").click()
+        replayed(page, f"{url}p/1").get_by_text("随笔一则").wait_for(timeout=WAIT_MS)
+        browser.close()
