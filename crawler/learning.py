@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable, Iterable
 
 from crawler.archive import Exchange
 from crawler.browsing import Browsed
+from crawler.looks import MADE, headers_of
 from crawler.plain import PlainClient
 from crawler.recorder import Asked
-from crawler.revisit import MADE
 from crawler.volatile import MOST_PARTS, Mask, learn_blocks
 from models.manifest import VolatilePart
 from rules.profile import Profile
@@ -73,8 +73,8 @@ class Learner:
         second = await self._plain.ask(asked.url, {})
         if not isinstance(second, Exchange) or second.status != 200:
             return ()
-        kinds = (value for name, value in second.response_headers if name.lower() == "content-type")
-        return self.mask.learn(first.body, second.body, next(kinds, ""), asked.url)
+        kind = headers_of(second).get("content-type", "")
+        return self.mask.learn(first.body, second.body, kind, asked.url)
 
     def _keep(self, learned: Iterable[VolatilePart]) -> None:
         self.parts = (*self.parts, *learned)[:MOST_PARTS]

@@ -18,9 +18,12 @@ from PIL import Image, ImageDraw, ImageFont
 from playwright.sync_api import Frame, Page, sync_playwright
 
 from crawler.browser import Browser, launch_options
+from crawler.signing import load_signer
 from crawler.store import SnapshotStore
 from crawler.task import EarlierVisit
+from crawler.wacz import pack
 from models.database import migrate, open_engine
+from models.manifest import EarlierSnapshot
 from service.commands.serve import replaying
 from service.config import Config
 from service.replay import REPLAY_FOLDER, Replayer, ReplaySite, find_replayer
@@ -40,7 +43,7 @@ from tests.crawl_site import (
 from tests.factories import CAMPAIGN, FONT, add_campaign, make_desk
 from tests.guard_site import Site
 from tests.serving import client_of, served
-from tests.snapshots import write_snapshot
+from tests.snapshots import manifest, write_archive, write_snapshot
 
 URL = "http://platform.example/space/s1"
 MOMENT = datetime(2022, 9, 1, 8, 0, 5, tzinfo=timezone(timedelta(hours=8)))
@@ -96,6 +99,34 @@ def test_a_snapshot_is_served_whole_and_in_ranges(replay: Served) -> None:
     assert (beyond.status_code, beyond.headers["content-range"]) == (416, f"bytes */{size}")
     head = replay.client.head(address)
     assert (head.content, head.headers["content-length"]) == (b"", str(size))
+
+
+def test_a_snapshot_and_those_it_refers_to_are_one_package(
+    tmp_path: Path, program: Replayer
+) -> None:
+    store = SnapshotStore(str(tmp_path / "store"))
+    first = store.put(write_snapshot(tmp_path / "first"))
+    earlier = EarlierSnapshot(
+        snapshot_id="c0-0001", wacz=first.name, digest=first.digest, taken_at=MOMENT
+    )
+    folder = tmp_path / "second"
+    folder.mkdir()
+    draft = folder / "snapshot.wacz"
+    signer = load_signer(folder / "key.pem")
+    pack(write_archive(folder), manifest(earlier=(earlier,)), signer, draft)
+    later = store.put(draft)
+    with client_of(create_replay_app(store, program)) as client:
+        names = [each.digest.removeprefix("sha256:") for each in (later, first)]
+        package = client.get(f"/snapshots/{names[0]}.json").json()
+        assert package["profile"] == "multi-wacz-package"
+        assert [each["path"] for each in package["resources"]] == [
+            f"/snapshots/{name}.wacz" for name in names
+        ]
+        assert [each["hash"] for each in package["resources"]] == [later.digest, first.digest]
+        view = f"/view/{{}}?url={URL}&ts="
+        assert f'source="/snapshots/{names[0]}.json"' in client.get(view.format(names[0])).text
+        assert f'source="/snapshots/{names[1]}.wacz"' in client.get(view.format(names[1])).text
+        assert client.get(f"/snapshots/{'0' * 64}.json").status_code == 404
 
 
 @pytest.mark.parametrize(

@@ -202,7 +202,7 @@ def visits(
         answers = table()
         site.answer = Paths(answers)
         first = ground.visit()
-        site.answer = Paths(answers | SECOND)
+        site.answer = Paths({**answers, **SECOND})
         first.wacz("lost").unlink()
         whole = first.wacz("broken").read_bytes()
         first.wacz("broken").write_bytes(whole[: len(whole) // 2])

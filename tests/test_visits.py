@@ -56,8 +56,9 @@ def recorded(
 ) -> None:
     with session(engine) as current:
         if current.get(Crawl, crawl) is None:
-            done = {"started_at": NOW, "finished_at": NOW, "settings": {}}
-            current.add(Crawl(id=crawl, campaign_id=1, **done))
+            current.add(
+                Crawl(id=crawl, campaign_id=1, started_at=NOW, finished_at=NOW, settings={})
+            )
             current.flush()
         current.add(
             Snapshot(
