@@ -96,3 +96,8 @@ class Receipt(Order):
     token: str = ""
     #: Why there is no time stamp although one was asked for.
     unstamped: str = ""
+
+    @property
+    def as_earlier(self) -> EarlierVisit:
+        """This visit as a later one is told of it."""
+        return EarlierVisit(snapshot_id=self.snapshot_id, wacz=self.wacz, digest=self.digest)

@@ -20,7 +20,6 @@ from playwright.sync_api import Frame, Page, sync_playwright
 from crawler.browser import Browser, launch_options
 from crawler.signing import load_signer
 from crawler.store import SnapshotStore
-from crawler.task import EarlierVisit
 from crawler.wacz import pack
 from models.database import migrate, open_engine
 from models.manifest import EarlierSnapshot
@@ -417,8 +416,7 @@ def visited_again(
             folder, {"wang": url}, f"127.0.0.1:{site.port}", browser=browser_executable.path
         )
         first = crawl(order).receipts["wang"]
-        earlier = EarlierVisit(snapshot_id=first.snapshot_id, wacz=first.wacz, digest=first.digest)
-        task = order.spaces[0].model_copy(update={"earlier": earlier})
+        task = order.spaces[0].model_copy(update={"earlier": first.as_earlier})
         again = {"crawl_id": "crawl-2", "directory": folder / "crawl-2", "spaces": (task,)}
         done = crawl(order.model_copy(update=again))
     assert done.manifests["wang"].earlier, "the pictures and words are in the first snapshot"

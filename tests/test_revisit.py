@@ -18,7 +18,6 @@ from warcio.archiveiterator import ArchiveIterator
 from crawler.browser import Browser
 from crawler.signing import load_signer
 from crawler.store import SnapshotReader, SnapshotStore, StoreError
-from crawler.task import EarlierVisit
 from crawler.verification import flaws
 from models.manifest import Manifest
 from models.vocabulary import Openness, Outcome, Visibility
@@ -134,11 +133,6 @@ def table() -> dict[str, Answer]:
     return found
 
 
-def earlier_of(done: Crawled, space: str) -> EarlierVisit:
-    receipt = done.receipts[space]
-    return EarlierVisit(snapshot_id=receipt.snapshot_id, wacz=receipt.wacz, digest=receipt.digest)
-
-
 @dataclass
 class Ground:
     """A platform, and the visits to it one after the other."""
@@ -167,7 +161,8 @@ class Ground:
         )
         if before is not None:
             tasks = (
-                t.model_copy(update={"earlier": earlier_of(before, t.space)}) for t in order.spaces
+                t.model_copy(update={"earlier": before.receipts[t.space].as_earlier})
+                for t in order.spaces
             )
             order = order.model_copy(update={"spaces": tuple(tasks)})
         del self.site.heads[:]
