@@ -206,11 +206,6 @@ def visits(
         yield Visits(ground, first, second, third)
 
 
-def rendered(head: str) -> bool:
-    """Whether a request is the browser's own navigation to a page."""
-    return "proxy-" not in head and "sec-fetch-user" in head
-
-
 def unchanged(manifest: Manifest) -> set[str]:
     return {
         p.url.partition("/s/")[2].partition("/")[2] for p in manifest.pages if p.unchanged_since
