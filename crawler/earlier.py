@@ -5,6 +5,7 @@ Anything that is missing or broken in it makes for a full visit, never for a fau
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import zipfile
@@ -122,6 +123,14 @@ class Earlier:
         """What an address answered there, whole answers of any status, the oldest first."""
         places = self._reader.places(url)
         return [answer for place in places if (answer := self._answer(place)) is not None]
+
+    def answer_of(self, file: ResourceCapture) -> KnownAnswer | None:
+        """The answer that a file was judged by."""
+        whole = [answer for answer in self.answers(file.url) if answer.status == 200]
+        if len(whole) == 1:
+            return whole[0]
+        same = (a for a in whole if hashlib.sha256(self.body(a)).hexdigest() == file.sha256)
+        return next(same, None)
 
     def body(self, answer: KnownAnswer) -> bytes:
         """The bytes of an answer."""

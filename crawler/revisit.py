@@ -159,11 +159,11 @@ class Revisit:
     async def file(self, url: str) -> SeenFile | None:
         """A file that was open, asked for again; None when it has to be fetched as if for the first time."""
         try:
-            capture, answers = self._earlier.file(url), self._earlier.answers(url)
+            capture = self._earlier.file(url)
+            answer = self._earlier.answer_of(capture) if capture else None
         except BROKEN:
             return None
-        answer = answers[-1] if answers else None
-        if capture is None or answer is None or answer.status != 200:
+        if capture is None or answer is None:
             return None
         validators = await self._looks.validators(url, answer, made=False)
         got = await self._plain.ask(url, validators)
