@@ -37,6 +37,7 @@ BROKEN = (
     zipfile.BadZipFile,
     zlib.error,
     KeyError,
+    TypeError,
     ValueError,
     *ARCHIVE_ERRORS,
 )
