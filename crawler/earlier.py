@@ -138,10 +138,14 @@ class Earlier:
         return self._reader.payload(answer.place) or b""
 
     def origin(self, url: str, digest: str) -> Origin | None:
-        """Where the bytes of an address with this digest are kept."""
-        for place in self._reader.places(url):
-            if place.digest == digest and place.is_good:
-                return self._origin(place)
+        """Where the bytes of an address with this digest are kept; None where nobody can say."""
+        try:
+            for place in self._reader.places(url):
+                if place.digest == digest and place.is_good:
+                    return self._origin(place)
+        except BROKEN as error:
+            # Asked for every answer that is written: it is then written whole.
+            log.warning("%s cannot be referred to: %s", self._listed.wacz, error)
         return None
 
     def reading_records(self, url: str) -> Iterator[bytes]:

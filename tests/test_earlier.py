@@ -145,6 +145,19 @@ def test_what_is_not_kept_yet_is_written_whole(maker: Maker, store: SnapshotStor
         assert earlier.origin("http://platform.example/other", place.digest) is None
 
 
+def test_what_cannot_be_referred_to_any_more_is_written_whole(
+    maker: Maker, store: SnapshotStore
+) -> None:
+    first = maker.make("one")
+    second = maker.make("two", first)
+    with store.reader(second.name) as reader:
+        earlier = Earlier(reader, visit_of(second, "two"))
+        [place] = reader.places(FILE)
+        with store.local(first.name) as path:
+            path.unlink()
+        assert earlier.origin(place.url, place.digest) is None
+
+
 def test_a_snapshot_in_the_same_folder_is_found_without_a_store(
     tmp_path: Path, store: SnapshotStore, chain: list[StoredSnapshot]
 ) -> None:
