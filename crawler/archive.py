@@ -10,7 +10,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
@@ -122,8 +122,16 @@ class Archive:
         """From now on refer to answers that are kept already, by ``revisit`` records."""
         self._origins = origins
 
-    def write_unmodified(self, exchange: Exchange, origin: Origin) -> None:
-        """Write that a server said "not modified" (304) of an answer that is kept already."""
+    def write_unmodified(
+        self, exchange: Exchange, origin: Origin, content_type: str | None = None
+    ) -> None:
+        """Write that a server said "not modified" (304) of an answer that is kept already.
+
+        Most servers leave out its ``content_type`` then, and replay looks for it here.
+        """
+        if content_type and all(n.lower() != "content-type" for n, _ in exchange.response_headers):
+            told = (*exchange.response_headers, ("Content-Type", content_type))
+            exchange = replace(exchange, response_headers=told)
         key = (exchange.url, exchange.status, origin.digest)
         if key in self._written:
             return

@@ -83,7 +83,7 @@ class Looks:
         if got.status == NOT_MODIFIED:
             if not confirms(got, answer, validators):
                 return Look(same=False)
-            self._archive.write_unmodified(got, answer.origin)
+            self._archive.write_unmodified(got, answer.origin, answer.headers.get("content-type"))
             return Look(same=True, status=got.status)
         self._archive.write(got)
         return Look(self._is_same(asked, answer, got), got.status, got.sha256)

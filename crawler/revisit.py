@@ -170,7 +170,7 @@ class Revisit:
         if isinstance(got, Outcome):
             return None
         if confirms(got, answer, validators):
-            self._archive.write_unmodified(got, answer.origin)
+            self._archive.write_unmodified(got, answer.origin, answer.headers.get("content-type"))
             return self._same_file(capture, got)
         if got.status != 200:
             return None

@@ -130,14 +130,14 @@ def by_head(choose: Callable[[bytes], Answer]) -> Answer:
 def tagged(body: str | bytes, tag: str, kind: str = "text/html; charset=utf-8") -> Answer:
     """An answer with an entity tag; "not modified" for who has it."""
     whole = answer(body, kind=kind, ETag=tag)
-    unmodified = answer(b"", 304, ETag=tag)
+    unmodified = replies(f"HTTP/1.1 304 Not Modified\r\nETag: {tag}\r\n\r\n".encode())
     return by_head(lambda head: unmodified if f"If-None-Match: {tag}".encode() in head else whole)
 
 
 def dated(body: str | bytes, kind: str = "text/html; charset=utf-8") -> Answer:
     """An answer with the date of its last change."""
     whole = answer(body, kind=kind, Last_Modified=MODIFIED)
-    unmodified = answer(b"", 304)
+    unmodified = replies(b"HTTP/1.1 304 Not Modified\r\n\r\n")
     asks = f"If-Modified-Since: {MODIFIED}".encode()
     return by_head(lambda head: unmodified if asks in head else whole)
 

@@ -87,7 +87,8 @@ class Maker:
     def _write_again(self, archive: Archive, earlier: Earlier) -> None:
         archive.know(earlier.origin)
         [page] = earlier.answers(URL)
-        archive.write_unmodified(exchange(URL, b"", status=NOT_MODIFIED, at=LATER), page.origin)
+        unmodified = exchange(URL, b"", status=NOT_MODIFIED, at=LATER, response_headers=())
+        archive.write_unmodified(unmodified, page.origin, "text/html")
         archive.write(exchange(FILE, BODY, at=LATER))
         for record in earlier.reading_records(URL):
             archive.copy(record)
@@ -129,8 +130,13 @@ def test_each_snapshot_of_a_chain_refers_to_the_one_with_the_bytes(
             assert reader.body(URL) == PAGE
             assert reader.body(FILE) == BODY
             assert [block.text for block in reader.blocks(URL)] == ["欢迎"]
-            [place] = reader.places(FILE)
+            [page], [place] = reader.places(URL), reader.places(FILE)
             assert (place.mime, place.date) == ("warc/revisit", "2022-09-02T08:00:00Z")
+            # Replay takes another status in the index for no content at all.
+            assert (page.mime, page.status) == ("warc/revisit", "200")
+            record = reader.record(page)
+            assert record.http_headers.get_statuscode() == "304"
+            assert record.http_headers.get_header("content-type") == "text/html"
         assert stored.size < chain[0].size
 
 
