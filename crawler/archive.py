@@ -6,10 +6,11 @@ Bodies are kept decoded, as the browser and Scrapy hand them over; the original 
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from io import BytesIO
@@ -33,6 +34,10 @@ ARCHIVE_ERRORS = (ArchiveLoadFailed, EOFError)
 
 #: The reason phrase of a status where the server gave none, as HTTP/2 never does.
 REASONS: Mapping[int, str] = {status.value: status.phrase for status in HTTPStatus}
+
+NOT_MODIFIED = 304
+#: The profile of a ``revisit`` record by which the server itself says that nothing changed.
+SERVER_NOT_MODIFIED = "http://netpreserve.org/warc/1.1/revisit/server-not-modified"
 
 #: The address that a server was reached at, by the address asked for.
 Locate = Callable[[str], str | None]
@@ -72,6 +77,26 @@ def page_id(url: str) -> str:
     return hashlib.sha256(url.encode()).hexdigest()[:22]
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the bytes of an answer are kept: in the snapshot of an earlier visit."""
+
+    snapshot_id: str
+    url: str
+    #: When they came and their digest, as WARC writes both.
+    date: str
+    digest: str
+
+
+#: Tells where an address's answer with this payload digest is kept already.
+Origins = Callable[[str, str], Origin | None]
+
+
+def payload_digest(body: bytes) -> str:
+    """The digest of a body as WARC records carry it."""
+    return f"sha1:{base64.b32encode(hashlib.sha1(body, usedforsecurity=False).digest()).decode()}"
+
+
 def warc_date(moment: datetime) -> str:
     """A moment as WARC writes it."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -90,6 +115,10 @@ class Archive:
         self._writer = WARCWriter(self._stream, gzip=True, warc_version="1.1")
         self._written: set[tuple[str, int, str]] = set()
         self._sha256: dict[str, str] = {}
+        self._origins: Origins = lambda _url, _digest: None
+        #: The earlier snapshots that ``revisit`` records of this file refer to.
+        self.referred: set[str] = set()
+        self._copied: set[str] = set()
         record = self._writer.create_warcinfo_record(path.name, dict(info))
         self._writer.write_record(record)
 
@@ -106,9 +135,58 @@ class Archive:
         if key in self._written or (exchange.truncated and exchange.url in self._sha256):
             return
         self._written.add(key)
-        response = self._response(exchange)
+        origin = self._origin(exchange)
+        response = self._revisit(exchange, origin) if origin else self._response(exchange)
         request = self._request(exchange)
         self._writer.write_request_response_pair(request, response)
+
+    def know(self, origins: Origins) -> None:
+        """From now on refer to answers that are kept already, by ``revisit`` records."""
+        self._origins = origins
+
+    def write_unmodified(
+        self, exchange: Exchange, origin: Origin, content_type: str | None = None
+    ) -> None:
+        """Write that a server said "not modified" (304) of an answer that is kept already.
+
+        Most servers leave out its ``content_type`` then, and replay looks for it here.
+        """
+        if content_type and all(n.lower() != "content-type" for n, _ in exchange.response_headers):
+            told = (*exchange.response_headers, ("Content-Type", content_type))
+            exchange = replace(exchange, response_headers=told)
+        key = (exchange.url, exchange.status, origin.digest)
+        if key in self._written:
+            return
+        self._written.add(key)
+        response, request = self._revisit(exchange, origin), self._request(exchange)
+        self._writer.write_request_response_pair(request, response)
+
+    def copy(self, record: bytes, uri: str) -> None:
+        """Write a record of another file as it is there, one gzip member; one of a name once."""
+        if uri not in self._copied:
+            self._copied.add(uri)
+            self._stream.write(record)
+
+    def _origin(self, exchange: Exchange) -> Origin | None:
+        if exchange.status != 200 or exchange.method != "GET":
+            return None
+        if not exchange.body or exchange.truncated:
+            return None
+        return self._origins(safe_url_string(exchange.url), payload_digest(exchange.body))
+
+    def _revisit(self, exchange: Exchange, origin: Origin) -> ArcWarcRecord:
+        self.referred.add(origin.snapshot_id)
+        record = self._writer.create_revisit_record(
+            safe_url_string(exchange.url),
+            digest=origin.digest,
+            refers_to_uri=origin.url,
+            refers_to_date=origin.date,
+            http_headers=self._response(exchange).http_headers,
+            warc_headers_dict=self._described(exchange),
+        )
+        if exchange.status == NOT_MODIFIED:
+            record.rec_headers.replace_header("WARC-Profile", SERVER_NOT_MODIFIED)
+        return record
 
     def sha256_of(self, url: str) -> str | None:
         """The digest of what an address answered, if it was captured whole."""
@@ -142,13 +220,6 @@ class Archive:
         self._stream.close()
 
     def _response(self, exchange: Exchange) -> ArcWarcRecord:
-        extra = {
-            "WARC-Date": warc_date(exchange.at),
-            "WARC-IP-Address": exchange.address or self._locate(exchange.url),
-            "WARC-Truncated": exchange.truncated,
-            "WARC-Page-ID": exchange.page_id,
-            "WARC-Resource-Type": exchange.kind,
-        }
         headers = [_stored(name, value) for name, value in exchange.response_headers]
         headers.append(("Content-Length", str(len(exchange.body))))
         status = f"{exchange.status} {_phrase(exchange)}"
@@ -158,8 +229,19 @@ class Archive:
             payload=BytesIO(exchange.body),
             length=len(exchange.body),
             http_headers=StatusAndHeaders(status, headers, protocol="HTTP/1.1"),
-            warc_headers_dict={name: value for name, value in extra.items() if value},
+            warc_headers_dict=self._described(exchange),
         )
+
+    def _described(self, exchange: Exchange) -> dict[str, str]:
+        """What a record says of an answer beside the answer itself."""
+        said = {
+            "WARC-Date": warc_date(exchange.at),
+            "WARC-IP-Address": exchange.address or self._locate(exchange.url),
+            "WARC-Truncated": exchange.truncated,
+            "WARC-Page-ID": exchange.page_id,
+            "WARC-Resource-Type": exchange.kind,
+        }
+        return {name: value for name, value in said.items() if value}
 
     def _request(self, exchange: Exchange) -> ArcWarcRecord:
         parts = urlsplit(safe_url_string(exchange.url))

@@ -14,17 +14,21 @@ from typing import Literal
 from crawler.access import Measured, combine
 from crawler.archive import Archive
 from crawler.browsing import Browsed
+from crawler.earlier import links_for_record
 from crawler.frontier import FoundFile, PlannedPage
 from crawler.guard import GuardEvent
 from crawler.openness import Opened, combine_fetches
+from crawler.pagelog import Row
 from crawler.pictures import image_captures, picture_url, record_pictures
 from crawler.plain import Fetched
-from crawler.reading import FoundImage, PageReading, strips_of
+from crawler.reading import READER_VERSION, FoundImage, PageReading, strips_of
+from crawler.revisit import Unchanged
 from crawler.task import CrawlOrder, SpaceTask
 from models.manifest import (
     Attempt,
     Canary,
     HostFacts,
+    ImageCapture,
     Manifest,
     NotCaptured,
     PageCapture,
@@ -70,6 +74,8 @@ class VisitedPage:
     browsed: Browsed | None = None
     #: Which evidence of it is in the WARC file.
     stored: list[StoredPart] = field(default_factory=list)
+    #: Set when the page was not read: nothing in it has changed since an earlier visit.
+    unchanged: Unchanged | None = None
 
 
 @dataclass(slots=True)
@@ -84,6 +90,8 @@ class VisitedFile:
     size: int | None = None
     sha256: str | None = None
     truncated: bool = False
+    #: Set when its bytes are those of an earlier visit.
+    unchanged: ResourceCapture | None = None
 
     def fetched(self, answer: Fetched) -> None:
         """Keep what the last fetch says of the file; of a beginning, the size of the whole if told."""
@@ -94,6 +102,13 @@ class VisitedFile:
         if self.truncated:
             self.size = answer.total or self.size
         self.sha256 = hashlib.sha256(answer.body).hexdigest() if answer.body else None
+        self.unchanged = None
+
+    def still(self, earlier: ResourceCapture) -> None:
+        """The same bytes as at an earlier visit."""
+        self.status, self.content_type = earlier.status, earlier.content_type
+        self.size, self.sha256 = earlier.bytes, earlier.sha256
+        self.unchanged = earlier
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +125,8 @@ class Found:
     arrived: Mapping[str, str] = field(default_factory=dict)
     #: By what pages were told to be of the space, where no profile says it.
     scope: str = ""
+    #: Pictures of an earlier visit by address, for the pages that have not changed since then.
+    earlier_images: Mapping[str, ImageCapture] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +159,12 @@ def record_page(archive: Archive, url: str, browsed: Browsed, at: datetime) -> l
     if reading is None:
         return []
     archive.json(f"urn:text:{url}", [b.model_dump(mode="json") for b in reading.blocks], at)
+    links = {
+        "links": links_for_record(reading.links),
+        "price": reading.price,
+        "frames": reading.frames,
+    }
+    archive.json(f"urn:links:{url}", links, at)
     archive.resource(f"urn:dom:{url}", browsed.dom.encode(), "text/html; charset=utf-8", at)
     record_pictures(archive, reading, at)
     for number, strip in enumerate(reading.strips):
@@ -174,7 +197,7 @@ def assemble(
         declared=pages[0].declared,
         pages=tuple(sorted(pages, key=lambda page: (page.kind is not PageKind.HOME, page.url))),
         resources=tuple(_resources(found)),
-        images=tuple(image_captures(_shown(found), sha256_of)),
+        images=tuple(_images(found, sha256_of)),
         not_captured=tuple(found.not_captured),
         refused_by_guard=tuple(_refused(found.refused)),
         hosts=found.hosts,
@@ -215,6 +238,8 @@ def _contradictions(pages: Sequence[PageCapture], space: Visibility) -> Iterator
 
 
 def _page(page: VisitedPage, profile: Profile, found: Found) -> PageCapture:
+    if page.unchanged is not None:
+        return page.unchanged.capture()
     measured = combine(page.attempts, canary_up=found.canary.up)
     shown = _shown(replace(found, pages=[page]))
     reading = page.browsed.reading if page.browsed else None
@@ -236,12 +261,16 @@ def _page(page: VisitedPage, profile: Profile, found: Found) -> PageCapture:
         frames_unread=tuple(reading.frames_unread) if reading else (),
         text_sha256=_text_sha256(reading),
         captured=reading is not None and last.outcome is Outcome.OK,
-        requests=page.browsed.requests if page.browsed else 0,
+        requests=_answered(page.browsed.asked) if page.browsed else 0,
         screenshot_cut_at=reading.cut_at if reading else None,
         screenshot_strips=strips_of(reading.size) if reading else 1,
         more_below=reading.more_below if reading else False,
         states=tuple(reading.states) if reading else (),
     )
+
+
+def _answered(asked: Sequence[Row]) -> int:
+    return sum(each.status is not None for each in asked)
 
 
 def _declared(reading: PageReading | None, profile: Profile) -> Visibility | None:
@@ -287,7 +316,12 @@ def _resource(file: VisitedFile, *, canary_up: bool) -> ResourceCapture:
         sha256=file.sha256,
         truncated=file.truncated,
         source=source,
+        promised=file.found.promised,
+        price=file.found.price,
+        note=file.found.note,
         attempts=tuple(file.attempts),
+        unchanged_since=file.unchanged.unchanged_since if file.unchanged else None,
+        as_in=file.unchanged.as_in if file.unchanged else "",
     )
 
 
@@ -320,6 +354,23 @@ def _unread(page: VisitedPage, reading: PageReading | None) -> Iterator[NotCaptu
         yield NotCaptured(url=page.planned.url, reason=NotScreened.PICTURE_TEXT, detail=what)
 
 
+def _images(found: Found, sha256_of: Callable[[str], str | None]) -> list[ImageCapture]:
+    """The pictures of the pages that were read, and of those that have not changed since they were."""
+    captures = {image.url: image for image in image_captures(_shown(found), sha256_of)}
+    for page in found.pages:
+        for url in page.unchanged.known.capture.images if page.unchanged else ():
+            known = found.earlier_images.get(url)
+            if known is not None and url not in captures:
+                captures[url] = known.model_copy(update={"found_on": page.planned.url})
+    return [captures[url] for url in sorted(captures)]
+
+
+def _image_name(url: str) -> str:
+    """A picture's address; one that is its own content goes by its digest."""
+    inline = url.startswith("data:")
+    return f"data:sha256-{hashlib.sha256(url.encode()).hexdigest()}" if inline else url
+
+
 def _refused(events: Sequence[GuardEvent]) -> list[NotCaptured]:
     return [
         NotCaptured(
@@ -339,4 +390,5 @@ def _versions(browser: str) -> Versions:
         scrapy=version("scrapy"),
         playwright=version("playwright"),
         python=platform.python_version(),
+        reading=READER_VERSION,
     )

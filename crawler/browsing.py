@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from playwright.async_api import Page
@@ -13,6 +14,7 @@ from crawler.access import Observation
 from crawler.discovery import add_discovered
 from crawler.faults import browser_fault, denial_for
 from crawler.guard import Guard, denial_of
+from crawler.pagelog import Row
 from crawler.plain import Download, first_line
 from crawler.reading import PageReading, Traffic, read_page, watch_shadows
 from crawler.recorder import Recorder
@@ -36,7 +38,7 @@ class Browsed:
     seen: Observation
     reading: PageReading | None = None
     dom: str = ""
-    requests: int = 0
+    asked: Sequence[Row] = ()
 
 
 @dataclass(slots=True)
@@ -47,7 +49,7 @@ class _Sighting:
     status: int | None
     headers: dict[str, str]
     final_url: str
-    requests: int
+    asked: Sequence[Row]
     dom: str
 
 
@@ -96,7 +98,7 @@ class BrowserClient:
             return Browsed(Observation(url, failure=Outcome.CRASH, detail=detail))
         sighting = sightings[-1]
         return Browsed(
-            self._observation(url, sighting), sighting.reading, sighting.dom, sighting.requests
+            self._observation(url, sighting), sighting.reading, sighting.dom, sighting.asked
         )
 
     async def close(self) -> None:
@@ -177,7 +179,7 @@ class BrowserClient:
             headers=dict(response.headers) if response else {},
             # Not the page's: a tab may have changed what it calls itself.
             final_url=reading.url,
-            requests=self._recorder.finish(page),
+            asked=self._recorder.finish(page),
             dom=dom,
         )
         for popup in [other for other in page.context.pages if other not in self._traffic]:

@@ -92,7 +92,8 @@ def write_pageinfo(
     """Write the record ``urn:pageinfo:`` of every page that was tried."""
     told = _Telling(archive.sha256_of, {row.url for row in log.all_rows() if row.fate.kept})
     for page in pages:
-        if page.attempts:
+        # What has not changed keeps the account of when it was read.
+        if page.attempts and page.unchanged is None:
             info = told.info(page, log)
             value = info.model_dump(mode="json", exclude_none=True)
             archive.json(f"urn:pageinfo:{info.url}", value, at or datetime.now(UTC))

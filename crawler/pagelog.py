@@ -7,7 +7,7 @@ asked for and changes until the visit ends, for what a page asked late may still
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from weakref import WeakKeyDictionary
@@ -99,10 +99,10 @@ class PageLog:
         self._opened[page] = opened
         self._visits.append(opened)
 
-    def end(self, page: Page) -> int:
-        """The page has been read, what it asks from now on is not part of it; the answers it got."""
+    def end(self, page: Page) -> Sequence[Row]:
+        """The page has been read, what it asks from now on is not part of it; what it had asked for."""
         opened = self._opened.pop(page, None)
-        return sum(row.status is not None for row in opened.rows) if opened else 0
+        return opened.rows if opened else ()
 
     def popup(self, opener: Page, opened: Page) -> None:
         """A page opened a window: what the window asks for, the page asked for."""

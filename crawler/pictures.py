@@ -17,6 +17,8 @@ from crawler.archive import Archive
 from crawler.reading import FoundImage, PageReading
 from models.manifest import ImageCapture
 
+#: How the name of a picture begins that is written into a page.
+WRITTEN_IN = "urn:image:"
 #: A ``data:`` address without a type holds text (RFC 2397).
 DEFAULT_TYPE = "text/plain"
 
@@ -45,7 +47,7 @@ def picture_url(url: str) -> str:
         return urldefrag(url).url
     written = written_in(url)
     content = written[1] if written else url.encode()
-    return f"urn:image:{hashlib.sha256(content).hexdigest()}"
+    return f"{WRITTEN_IN}{hashlib.sha256(content).hexdigest()}"
 
 
 def record_pictures(archive: Archive, reading: PageReading, at: datetime) -> None:

@@ -96,6 +96,23 @@ class PlainClient:
         self._archive = archive
         self._hosts = hosts or HostBook()
 
+    async def ask(self, url: str, headers: Mapping[str, str]) -> Exchange | Outcome:
+        """Ask once with these headers, follow nothing and record nothing; or why no answer came."""
+        request = Request(
+            url,
+            headers={"Accept-Encoding": "identity", **headers},
+            dont_filter=True,
+            meta={"guard_job": self._job, "dont_redirect": True, "handle_httpstatus_all": True},
+        )
+        try:
+            response = await self._download(request)
+        except Exception as error:  # noqa: BLE001  (named by the table, the rest is a crash)
+            return outcome_of(error)
+        denied = denial_of(url, header_map(response))
+        if denied is not None:
+            return denied.outcome
+        return _exchange(request, response, _fetched(url, url, response, None))
+
     async def get(
         self, url: str, *, referer: str | None = None, cap: Cap | None = None, ranged: bool = False
     ) -> Fetched:

@@ -7,11 +7,13 @@ judges what was read.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 from collections.abc import Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from playwright.async_api import BrowserContext, Frame, Page, Request, Response
@@ -26,6 +28,8 @@ from models.vocabulary import ResourceSource
 from rules.profile import Profile
 
 SCRIPT = (resources.files(__package__) / "reading.js").read_text(encoding="utf-8")
+#: Changes with what is read of a page: a reading by other code is not carried over to a later visit.
+READER_VERSION = hashlib.sha256(SCRIPT.encode() + Path(__file__).read_bytes()).hexdigest()[:12]
 #: Where the browser shows an error of its own instead of an answer.
 ERROR_PAGE = "chrome-error:"
 

@@ -90,8 +90,8 @@ class Recorder:
         """The JSON that the page's scripts have fetched so far; call after ``settle``."""
         return self._answers.pop(page, [])
 
-    def finish(self, page: Page) -> int:
-        """The page has been read: forget it; returns how many answers it had asked for."""
+    def finish(self, page: Page) -> Sequence[Row]:
+        """The page has been read: forget it; returns what it had asked for."""
         self._main.pop(page, None)
         self._answers.pop(page, None)
         return self.log.end(page)

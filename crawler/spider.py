@@ -127,6 +127,7 @@ class SpaceSpider(Spider):
             missing=MissingPages(),
             user_agent=self.identity,
             tell=self.tell,
+            store=SnapshotStore(self.order.store),
         )
 
     async def _download(self, request: Request) -> Response:
@@ -224,7 +225,7 @@ class SealPipeline:
     def _seal(self, item: FinishedVisit) -> Receipt:
         draft = item.folder / "snapshot.wacz"
         pack(item.warc, item.manifest, self._signer, draft)
-        for flaw in flaws(draft, public_key=self._signer.public_key):
+        for flaw in flaws(draft, public_key=self._signer.public_key, find=self._store.local):
             raise ValueError(f"the snapshot does not verify: {flaw}")
         token, unstamped = self._stamp(draft)
         stored = self._store.put(draft)

@@ -11,8 +11,8 @@ import json
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
@@ -20,7 +20,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import fsspec
+from w3lib.url import safe_url_string
 from warcio.archiveiterator import ArchiveIterator
+from warcio.recordloader import ArcWarcRecord
 
 from crawler.wacz import WARC_NAME, file_sha256
 from models.manifest import (
@@ -141,13 +143,65 @@ class SnapshotStore:
             self._files.get_file(target, str(copy))
             yield copy
 
+    @contextmanager
+    def reader(self, name: str) -> Iterator[SnapshotReader]:
+        """Open a snapshot to read it, with the earlier ones that it refers to."""
+        with self.local(name) as path, SnapshotReader(path, self.local) as reader:
+            yield reader
+
+
+#: A record's headers, WARC's and HTTP's, lie within so many compressed bytes.
+HEAD_BYTES = 256 * 1024
+
+#: Gives a snapshot of the store, by its name, as a file on this machine.
+Find = Callable[[str], AbstractContextManager[Path]]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a record is in the WARC file, and what the index says of it."""
+
+    url: str
+    offset: int
+    length: int
+    status: str
+    mime: str
+    #: Of the payload, as WARC writes it (``sha1:…``).
+    digest: str
+    #: When the record was made, as WARC writes it.
+    date: str
+    #: Of the request.
+    method: str = "GET"
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether the bytes are in an earlier snapshot."""
+        return self.mime == "warc/revisit"
+
+    @property
+    def is_good(self) -> bool:
+        """Whether it stands for the content of its address."""
+        return self.method == "GET" and (self.status == "200" or self.is_reference)
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it is a range of the content of its address."""
+        return self.method == "GET" and self.status == "206"
+
 
 class SnapshotReader:
-    """Reads one snapshot from a file on this machine."""
+    """Reads one snapshot from a file on this machine.
 
-    def __init__(self, path: Path) -> None:
+    What did not change since an earlier visit is in that visit's snapshot: it is found by ``find``,
+    which without a store looks beside the file.
+    """
+
+    def __init__(self, path: Path, find: Find | None = None) -> None:
         """Open the WACZ at ``path``."""
         self._wacz = zipfile.ZipFile(path)
+        self._find = find or beside(path)
+        self._opened = ExitStack()
+        self._earlier: dict[str, SnapshotReader] = {}
 
     def __enter__(self) -> SnapshotReader:
         """Use it in a block."""
@@ -155,6 +209,7 @@ class SnapshotReader:
 
     def __exit__(self, *_: object) -> None:
         """Close the file."""
+        self._opened.close()
         self._wacz.close()
 
     @cached_property
@@ -164,44 +219,122 @@ class SnapshotReader:
 
     def blocks(self, page_url: str) -> tuple[TextBlock, ...]:
         """The text blocks of a page, in reading order; none when it was not captured."""
-        raw = self._record(f"urn:text:{page_url}")
+        raw = self.resource(f"urn:text:{page_url}")
         return tuple(TextBlock.model_validate(item) for item in json.loads(raw)) if raw else ()
 
     def screenshot(self, page_url: str, strip: int = 0) -> bytes | None:
         """A strip of a page's screenshot as JPEG, one picture pixel a CSS pixel."""
-        return self._record(screenshot_uri(page_url, strip))
+        return self.resource(screenshot_uri(page_url, strip))
 
     def body(self, url: str) -> bytes | None:
-        """The bytes of a captured file or picture."""
-        return self._record(url)
+        """The bytes of a captured file or picture, from the earlier snapshot when they stayed the same.
+
+        Raises:
+            StoreError: the earlier snapshot is not to be found.
+        """
+        places = self.places(url)
+        whole = [place for place in reversed(places) if place.is_good]
+        # Films are asked for in parts, the first part first.
+        parts = [place for place in places if place.is_part][:1]
+        bodies = (self.payload(place) for place in (*whole, *parts))
+        return next((body for body in bodies if body is not None), None)
+
+    def resource(self, uri: str) -> bytes | None:
+        """The content of a ``resource`` record, the newest of its name."""
+        places = self.places(uri)
+        return self.payload(places[-1]) if places else None
+
+    def places(self, url: str) -> Sequence[Place]:
+        """The records of an address, the oldest first."""
+        return self.index.get(url) or self.index.get(safe_url_string(url), ())
+
+    def payload(self, place: Place) -> bytes | None:
+        """The bytes that a record stands for."""
+        if place.is_reference:
+            found = self.origin(place)
+            return found[0].payload(found[1]) if found else None
+        record = self.record(place)
+        if record.rec_headers.get_header("WARC-Truncated"):
+            # A head without its body, or a part of one: never the bytes of the address.
+            return None
+        content: bytes = record.content_stream().read()
+        return content
+
+    def origin(self, place: Place) -> tuple[SnapshotReader, Place] | None:
+        """The snapshot and the record in it that hold the bytes of a record."""
+        for reader in self._holders() if place.is_reference else (self,):
+            for held in reader.places(place.url):
+                if held.digest == place.digest and not held.is_reference:
+                    return reader, held
+        return None
+
+    def _holders(self) -> Iterator[SnapshotReader]:
+        for earlier in self.manifest.earlier:
+            if earlier.wacz not in self._earlier:
+                path = self._opened.enter_context(self._find(earlier.wacz))
+                opened = self._opened.enter_context(SnapshotReader(path, self._find))
+                self._earlier[earlier.wacz] = opened
+            yield self._earlier[earlier.wacz]
 
     @cached_property
-    def _index(self) -> dict[str, tuple[int, int]]:
-        """Where the newest good answer of each address is in the WARC: offset and length."""
-        found: dict[str, tuple[int, int]] = {}
-        # Films are asked for in parts, the first part first.
-        parts: dict[str, tuple[int, int]] = {}
+    def index(self) -> Mapping[str, Sequence[Place]]:
+        """Where the records of each address are in the WARC file, the oldest first."""
+        found: dict[str, list[Place]] = {}
         lines = gzip.decompress(self._wacz.read("indexes/index.cdx.gz")).decode().splitlines()
         for line in lines:
-            entry: dict[str, Any] = json.loads(line.split(" ", 2)[2])
-            good = entry.get("status", "200") == "200" and entry.get("method", "GET") == "GET"
-            if good and entry.get("mime") != "warc/revisit":
-                found[entry["url"]] = (int(entry["offset"]), int(entry["length"]))
-            elif entry.get("status") == "206":
-                parts.setdefault(entry["url"], (int(entry["offset"]), int(entry["length"])))
-        return parts | found
+            _, stamp, fields = line.split(" ", 2)
+            entry: dict[str, Any] = json.loads(fields)
+            found.setdefault(entry["url"], []).append(_place(entry, stamp))
+        return found
 
-    def _record(self, uri: str) -> bytes | None:
-        place = self._index.get(uri)
-        if place is None:
-            return None
+    def raw(self, place: Place, most: int | None = None) -> bytes:
+        """A record as it is in the file: one gzip member, or its first ``most`` bytes."""
         with self._wacz.open(f"archive/{WARC_NAME}") as warc:
-            warc.seek(place[0])
-            raw = warc.read(place[1])
-        for record in ArchiveIterator(BytesIO(raw)):
-            if record.rec_headers.get_header("WARC-Truncated"):
-                # A head without its body, or a part of one: never the bytes of the address.
-                return None
-            content: bytes = record.content_stream().read()
-            return content
+            warc.seek(place.offset)
+            return warc.read(place.length if most is None else min(place.length, most))
+
+    def record(self, place: Place) -> ArcWarcRecord:
+        """A record, to be read."""
+        return next(iter(ArchiveIterator(BytesIO(self.raw(place)))))
+
+    def head(self, place: Place) -> ArcWarcRecord:
+        """A record of which only the headers are wanted: a file's bytes stay where they are."""
+        return next(iter(ArchiveIterator(BytesIO(self.raw(place, HEAD_BYTES)))))
+
+    def request_of(self, place: Place) -> ArcWarcRecord | None:
+        """The request that stands behind an answer in the file."""
+        with self._wacz.open(f"archive/{WARC_NAME}") as warc:
+            warc.seek(place.offset + place.length)
+            for record in ArchiveIterator(warc):
+                asked = record.rec_headers.get_header("WARC-Target-URI") == place.url
+                return record if record.rec_type == "request" and asked else None
         return None
+
+
+def _place(entry: Mapping[str, Any], stamp: str) -> Place:
+    date = f"{stamp[:4]}-{stamp[4:6]}-{stamp[6:8]}T{stamp[8:10]}:{stamp[10:12]}:{stamp[12:14]}Z"
+    digest = entry.get("digest", "")
+    return Place(
+        url=entry["url"],
+        offset=int(entry["offset"]),
+        length=int(entry["length"]),
+        status=entry.get("status", "200"),
+        mime=entry.get("mime", ""),
+        digest=digest if ":" in digest else f"sha1:{digest}",
+        date=date,
+        method=entry.get("method", "GET"),
+    )
+
+
+def beside(path: Path) -> Find:
+    """Finds earlier snapshots in the same store as the file ``path``, or in the same folder."""
+
+    @contextmanager
+    def find(name: str) -> Iterator[Path]:
+        for candidate in (path.parent.parent / name, path.parent / PurePosixPath(name).name):
+            if candidate.is_file():
+                yield candidate
+                return
+        raise StoreError(f"the earlier snapshot {name} is not beside {path.name}: restore it")
+
+    return find

@@ -14,11 +14,21 @@ class Order(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class EarlierVisit(Order):
+    """The snapshot of an earlier visit: what has not changed since then is not rendered again."""
+
+    snapshot_id: str
+    #: Its name in the snapshot store, and ``sha256:…`` of the file.
+    wacz: str
+    digest: str
+
+
 class SpaceTask(Order):
     """One nominated space to visit."""
 
     space: str
     url: str
+    earlier: EarlierVisit | None = None
 
 
 class Limits(Order):
@@ -37,6 +47,8 @@ class Limits(Order):
     max_file_bytes: int = Field(default=64 * 1024 * 1024, gt=0)
     #: The whole visit: pages not reached by then go to the ledger.
     visit_minutes: float = Field(default=20, gt=0)
+    #: At least this often everything is read by the browser, changed or not; 0: at every visit.
+    full_visit_days: float = Field(default=7, ge=0)
     #: Pages open at once in the browser, and requests at once to one site.
     concurrency: int = Field(default=4, ge=1)
     site_concurrency: int = Field(default=4, ge=1)
@@ -84,3 +96,8 @@ class Receipt(Order):
     token: str = ""
     #: Why there is no time stamp although one was asked for.
     unstamped: str = ""
+
+    @property
+    def as_earlier(self) -> EarlierVisit:
+        """This visit as a later one is told of it."""
+        return EarlierVisit(snapshot_id=self.snapshot_id, wacz=self.wacz, digest=self.digest)

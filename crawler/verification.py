@@ -22,9 +22,16 @@ from warcio.archiveiterator import ArchiveIterator
 from warcio.exceptions import ArchiveLoadFailed
 
 from crawler.signing import is_signed
+from crawler.store import Find, SnapshotReader, StoreError, beside
 from crawler.timestamp import TimestampError, proven_time, stamped_text, stamped_time
-from crawler.wacz import DIGEST_NAME, INDEX_NAME, PACKAGE_NAME, WARC_NAME
-from models.manifest import MANIFEST_NAME, Manifest, content_digest, load_manifest
+from crawler.wacz import DIGEST_NAME, INDEX_NAME, PACKAGE_NAME, WARC_NAME, file_sha256
+from models.manifest import (
+    MANIFEST_NAME,
+    EarlierSnapshot,
+    Manifest,
+    content_digest,
+    load_manifest,
+)
 
 #: Bytes fed to the decompressor in one step, so that a record's head is out before its fault is met.
 PIECE = 256
@@ -46,17 +53,19 @@ class Flaw:
         return f"{place}: {self.problem}"
 
 
-def flaws(path: Path, *, public_key: str | None = None) -> Iterator[Flaw]:
+def flaws(path: Path, *, public_key: str | None = None, find: Find | None = None) -> Iterator[Flaw]:
     """Yield all that does not hold in a WACZ file; nothing for a sound one.
 
-    With ``public_key`` the package has to be signed with that key, not just with any.
+    With ``public_key`` the package has to be signed with that key, not just with any. The earlier
+    snapshots that it refers to are looked for by ``find``, or beside the file.
     """
     try:
         with zipfile.ZipFile(path) as wacz:
             yield from _signature_flaws(wacz, public_key)
             yield from _member_flaws(wacz)
             yield from _manifest_flaws(wacz)
-    except (zipfile.BadZipFile, KeyError, OSError, ValueError) as error:
+        yield from _earlier_flaws(path, find or beside(path))
+    except (zipfile.BadZipFile, zlib.error, KeyError, OSError, ValueError) as error:
         yield Flaw(path.name, "", f"is not a readable WACZ: {error}")
 
 
@@ -88,6 +97,36 @@ def check_stamp(path: Path, token: bytes | None, trusted: Sequence[x509.Certific
         return Stamp(flaw=Flaw(f"{path.stem}.tsr", "", str(error)))
     except (zipfile.BadZipFile, KeyError, OSError) as error:
         return Stamp(flaw=Flaw(f"{path.stem}.tsr", "", f"what it is over cannot be read: {error}"))
+
+
+def _earlier_flaws(path: Path, find: Find) -> Iterator[Flaw]:
+    """What is wrong with the earlier snapshots whose bytes this one refers to."""
+    with SnapshotReader(path, find) as reader:
+        try:
+            listed = reader.manifest.earlier
+            lost = list(_lost(listed, find))
+        except (ValidationError, zipfile.BadZipFile):
+            # Named already.
+            return
+        yield from lost
+        if lost:
+            return
+        for places in reader.index.values():
+            for place in places:
+                if place.is_reference and reader.origin(place) is None:
+                    problem = "refers to bytes that no earlier snapshot named in the manifest holds"
+                    yield Flaw(f"archive/{WARC_NAME}", f"revisit {place.url}", problem)
+
+
+def _lost(listed: Sequence[EarlierSnapshot], find: Find) -> Iterator[Flaw]:
+    for earlier in listed:
+        record = f"earlier snapshot {earlier.snapshot_id}"
+        try:
+            with find(earlier.wacz) as held:
+                if f"sha256:{file_sha256(held)}" != earlier.digest:
+                    yield Flaw(MANIFEST_NAME, record, f"{earlier.wacz} is not the file referred to")
+        except StoreError as error:
+            yield Flaw(MANIFEST_NAME, record, str(error))
 
 
 def _signature_flaws(wacz: zipfile.ZipFile, public_key: str | None) -> Iterator[Flaw]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Iterable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,18 +37,24 @@ from crawler.assembly import (
     record_page,
 )
 from crawler.browsing import Browsed, BrowserClient, is_denial
+from crawler.earlier import not_before, open_earlier
 from crawler.fetching import fetch_file
 from crawler.frontier import Frontier, PlannedPage
 from crawler.guard import Guard
 from crawler.hosts import HostBook, host_of
+from crawler.learning import Learner, must_learn
 from crawler.openness import judge_file, needs_another_fetch
 from crawler.pageinfo import add_unasked, gaps, not_captured, write_pageinfo
 from crawler.plain import Download, Fetched, PlainClient
+from crawler.reading import PageReading
 from crawler.recorder import Recorder
+from crawler.revisit import Revisit
 from crawler.robots import Robots, read_robots
 from crawler.sibling import Missing, MissingPages, sibling_of
+from crawler.store import SnapshotStore
 from crawler.task import CrawlOrder, SpaceTask
 from crawler.turns import Turns
+from crawler.volatile import Mask
 from crawler.warcinfo import warc_info
 from models.manifest import Attempt, Canary, Manifest, PlainFetch
 from models.vocabulary import Access, Outcome, PageKind
@@ -79,6 +85,7 @@ class Means:
     missing: MissingPages
     user_agent: str
     tell: Tell
+    store: SnapshotStore
 
 
 class Visit:
@@ -118,6 +125,11 @@ class Visit:
         self._pages: dict[str, VisitedPage] = {home: self._home}
         self._files: dict[str, VisitedFile] = {}
         self._robots = Robots()
+        #: What an earlier visit read, looked at again before it is rendered; None for a full visit.
+        self._revisit: Revisit | None = None
+        self._opened = ExitStack()
+        #: Learns what changes by itself, where the profile names nothing that does.
+        self._learner = Learner(self._plain, means.profile)
         self._missing: Missing | None = None
         self._recorded_missing: set[str] = set()
         #: What the site asked to wait before the next try, in seconds.
@@ -127,6 +139,7 @@ class Visit:
         """The first round; whoever calls holds one of the places for visits at work."""
         self._started = datetime.now(UTC)
         self._end = asyncio.get_running_loop().time() + self._limits.visit_minutes * 60
+        self._look_back()
         self._canary_before = await self._canary()
         await self._learn_site()
         await self._round(1)
@@ -144,10 +157,20 @@ class Visit:
         return self._manifest(Canary(url=self._canary_url, before=self._canary_before, after=after))
 
     async def close(self) -> None:
-        """Close the file and the browser's contexts, whatever came of the visit."""
+        """Close the files and the browser's contexts, whatever came of the visit."""
         self._means.guard.forget(self.snapshot_id)
+        self._opened.close()
         self._archive.close()
         await self._browser.close()
+
+    def _look_back(self) -> None:
+        """Open what an earlier visit read, so that only what has changed is rendered again."""
+        since = not_before(self._started, self._limits.full_visit_days)
+        store = self._means.store
+        earlier = open_earlier(self.task, self._profile, store, self._opened, since)
+        if earlier is not None:
+            mask = Mask.of(self._profile, earlier.manifest.volatile)
+            self._revisit = Revisit(earlier, self._plain, self._archive, mask)
 
     # The rounds
 
@@ -259,6 +282,8 @@ class Visit:
 
     async def _attempt(self, page: VisitedPage, number: int) -> None:
         url = page.planned.url
+        if number == 1 and page is not self._home and await self._is_unchanged(page):
+            return
         started = datetime.now(UTC)
         browsed, judged = await self._see(url, number)
         shown = browsed.reading if judged.outcome is Outcome.OK else None
@@ -286,7 +311,38 @@ class Visit:
             if page is self._home and browsed.seen.final_url:
                 self._frontier.moved_to(browsed.seen.final_url)
             self._frontier.add(page.planned, browsed.reading)
+            await self._mark_volatile(url, number, browsed, browsed.reading)
         record_attempt(self._archive, page, started)
+
+    async def _mark_volatile(
+        self, url: str, number: int, browsed: Browsed, reading: PageReading
+    ) -> None:
+        """Mark what changes by itself in a page's text, so that it stays out of the digest."""
+        if self._revisit is not None:
+            mask = self._revisit.mask
+        else:
+            if must_learn(self._profile):
+                await self._learner.look(url, browsed, lambda: self._browser.get(url, number))
+            mask = self._learner.mask
+        reading.blocks = mask.mark(url, reading.blocks)
+
+    async def _is_unchanged(self, page: VisitedPage) -> bool:
+        """Whether a page is as an earlier visit read it; then its reading of then stands."""
+        url = page.planned.url
+        if self._revisit is None or self._robots.refusal(url) is not None:
+            return False
+        page.unchanged = await self._revisit.page(url)
+        if page.unchanged is None:
+            return False
+        page.attempts.append(page.unchanged.attempt)
+        self._frontier.add(page.planned, page.unchanged.reading)
+        for file in self._revisit.files_of(page.unchanged):
+            self._frontier.files.setdefault(file.url, file)
+        self._revisit.record(page.unchanged)
+        self._means.tell(
+            "page", {"space": self.task.space, "url": url, "outcome": Outcome.OK, "unchanged": "1"}
+        )
+        return True
 
     async def _witness(self, url: str) -> PlainFetch:
         fetched = await self._plain.get(url)
@@ -301,15 +357,21 @@ class Visit:
     async def _fetch(self, file: VisitedFile, number: int) -> None:
         started = datetime.now(UTC)
         refusal = self._robots.refusal(file.found.url)
+        again = None
         if refusal is not None:
             fetched = Fetched(file.found.url, failure=refusal.outcome, detail=refusal.evidence)
             opened = judge_file(fetched)
+        elif self._revisit and number == 1 and (again := await self._revisit.file(file.found.url)):
+            fetched, opened = again.fetched, again.opened or judge_file(again.fetched)
         else:
             keys = self._profile.resource_json_keys
             attempted = await fetch_file(self._plain, file.found, self._limits, keys)
             fetched, opened = attempted.fetched, attempted.opened
         file.seen.append(opened)
-        file.fetched(fetched)
+        if again is not None and again.unchanged is not None:
+            file.still(again.unchanged)
+        else:
+            file.fetched(fetched)
         file.attempts.append(
             Attempt(
                 number=number,
@@ -348,17 +410,22 @@ class Visit:
     def _manifest(self, canary: Canary) -> Manifest:
         log, sha256_of = self._recorder.log, self._archive.sha256_of
         write_pageinfo(self._archive, log, self._pages.values())
+        again = self._revisit
+        left = (*not_captured(log, sha256_of), *self._frontier.left_out)
+        told = {(each.url, each.reason) for each in left}
+        missed = again.not_captured() if again else ()
         found = Found(
             pages=list(self._pages.values()),
             files=list(self._files.values()),
-            not_captured=(*not_captured(log, sha256_of), *self._frontier.left_out),
+            not_captured=(*left, *(m for m in missed if (m.url, m.reason) not in told)),
             hosts=self._hosts.facts(self._means.guard.reached(self.snapshot_id)),
             refused=self._means.guard.events(self.snapshot_id),
             canary=canary,
             arrived=log.arrived(),
             scope=self._frontier.scope,
+            earlier_images=again.images if again else {},
         )
-        return assemble(
+        manifest = assemble(
             found,
             Circumstances(
                 snapshot_id=self.snapshot_id,
@@ -371,3 +438,6 @@ class Visit:
             ),
             sha256_of,
         )
+        if again is not None:
+            return again.complete(manifest)
+        return manifest.model_copy(update={"volatile": self._learner.parts})

@@ -19,7 +19,7 @@ from typing import Any
 
 from cdxj_indexer.main import CDXJIndexer
 
-from crawler.archive import page_id, warc_date
+from crawler.archive import NOT_MODIFIED, page_id, warc_date
 from crawler.signing import Signer
 from models.manifest import MANIFEST_NAME, Manifest, dump_manifest
 from models.vocabulary import PageKind
@@ -73,10 +73,19 @@ def pack(warc: Path, manifest: Manifest, signer: Signer, target: Path) -> None:
         wacz.writestr(DIGEST_NAME, json.dumps(_digest(package.encode(), signer, created)))
 
 
+class _Indexer(CDXJIndexer):  # type: ignore[misc]
+    """The reference indexer, but for "not modified": replay takes a status from 300 on for no content."""
+
+    def get_field(self, record: Any, name: str, it: Any, filename: str) -> Any:  # noqa: ANN401
+        value = super().get_field(record, name, it, filename)
+        unmodified = record.rec_type == "revisit" and str(value) == str(NOT_MODIFIED)
+        return "200" if name == "http:status" and unmodified else value
+
+
 def _index(warc: Path, work: Path) -> None:
     summary = StringIO()
     with (work / "index.cdx.gz").open("wb") as compressed:
-        CDXJIndexer(
+        _Indexer(
             summary,
             [str(warc)],
             sort=True,

@@ -154,6 +154,11 @@ class PageCapture(Record):
     screenshot_cut_at: int | None = None
     #: A tall page's screenshot comes in this many pictures, one below the other.
     screenshot_strips: int = 1
+    #: Nothing the page is made of has changed since it was read by the browser at this time; None =
+    #: it was read at this visit.
+    unchanged_since: datetime | None = None
+    #: The snapshot of the visit at which it was read, when that was an earlier one.
+    as_in: str = ""
 
 
 class ResourceCapture(Record):
@@ -174,7 +179,14 @@ class ResourceCapture(Record):
     #: ``sha256`` is of what was taken.
     truncated: bool = False
     source: ResourceSource = ResourceSource.LINK
+    #: What the page says of it: that it is for download, what it costs, what stands beside the link.
+    promised: bool = False
+    price: str | None = None
+    note: str = ""
     attempts: tuple[Attempt, ...] = ()
+    #: The bytes are those that came at this time; None = they came at this visit.
+    unchanged_since: datetime | None = None
+    as_in: str = ""
 
 
 class ImageCapture(Record):
@@ -233,6 +245,30 @@ class Versions(Record):
     scrapy: str
     playwright: str
     python: str
+    #: Changes with what is read of a page (``crawler.reading.READER_VERSION``).
+    reading: str = ""
+
+
+class EarlierSnapshot(Record):
+    """An earlier snapshot that holds bytes which this one refers to."""
+
+    snapshot_id: str
+    #: Its name in the snapshot store, and ``sha256:…`` of the file.
+    wacz: str
+    digest: str
+    taken_at: datetime
+
+
+class VolatilePart(Record):
+    """A part of an answer that was seen to change by itself; it never counts as a change."""
+
+    #: The address of the answer, or of the page it is shown on.
+    url: str
+    #: Where in it: a JSON path, an element's path, or a text block's locator.
+    where: str
+    #: What it was at the first look and at the second.
+    first: str = ""
+    second: str = ""
 
 
 class Manifest(Record):
@@ -262,6 +298,12 @@ class Manifest(Record):
     site_profile: str
     site_profile_digest: str
     user_agent: str
+    #: The earlier snapshots whose bytes are referred to: they must be kept with this one.
+    earlier: tuple[EarlierSnapshot, ...] = ()
+    #: When everything was last read by the browser; None = at this visit.
+    full_visit_at: datetime | None = None
+    #: What was learned to change by itself, by comparing two looks.
+    volatile: tuple[VolatilePart, ...] = ()
     #: By whose written authority robots.txt was not obeyed; empty: it was.
     robots_authority: str = ""
     #: By what the addresses of the space were told, where no profile says it; empty: by the profile.

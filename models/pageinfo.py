@@ -56,5 +56,8 @@ class PageInfo(Record):
     #: Which evidence of the page is in the WARC file, as the first part of its ``urn:``.
     stored: tuple[Literal["text", "dom", "fullPage"], ...] = ()
     asked: tuple[AskedFor, ...] = ()
+    #: Nothing the page is made of has changed since it was read by the browser at this time.
+    unchanged_since: datetime | None = None
+    as_in: str = ""
     #: How many of them had which fate.
     fates: dict[Fate, int] = Field(default_factory=dict)

@@ -220,6 +220,9 @@ class Profile(_Part):
     """Signs of refusals, log-in walls, missing pages and walls against robots; the first counts."""
     volatile_selectors: tuple[str, ...] = ()
     """CSS of what changes with every visit; kept out of the content digest."""
+    volatile_keys: tuple[str, ...] = ()
+    """Keys in the platform's answers in JSON whose values change with every visit: at a later visit
+    they are not compared."""
     canary_path: str = "/"
     """Path of a page on the platform that is always up, fetched before and after each visit."""
     digest: str = ""

@@ -101,6 +101,12 @@ class Config(BaseSettings):
     visit_minutes: float = Field(
         default=20, gt=0, description="Minutes that one visit to a space may take."
     )
+    full_visit_days: float = Field(
+        default=7,
+        ge=0,
+        description="A later visit renders only pages that answer otherwise than before; after so many "
+        "days it renders all of them again. 0: at every visit.",
+    )
     concurrency: int = Field(
         default=4, ge=1, le=64, description="Pages open at once in the browser, over all spaces."
     )

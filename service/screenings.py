@@ -8,7 +8,6 @@ from sqlmodel import Session, select
 
 from audit.records import keep_screening, newest_screening, newest_snapshot, stands
 from audit.screening import Screened, screen, screening_id
-from crawler.store import SnapshotReader
 from models.database import session, take_writer_lock
 from models.tables import Campaign, Finding, Snapshot
 from service.nominations import NominatedSpace
@@ -57,7 +56,7 @@ def screen_space(bench: Workbench, campaign: Campaign, space: NominatedSpace) ->
 
 
 def _screen(bench: Workbench, wacz: str, space: NominatedSpace) -> Screened:
-    with bench.store.local(wacz) as path, SnapshotReader(path) as reader:
+    with bench.store.reader(wacz) as reader:
         return screen(reader, bench.tools, subject=space.subject, stage=space.stage)
 
 

@@ -76,7 +76,7 @@ class StoredSnapshots:
 
     @contextmanager
     def _open(self, name: str) -> Iterator[SnapshotReader]:
-        with self._store.local(name) as path, SnapshotReader(path) as reader:
+        with self._store.reader(name) as reader:
             yield reader
 
 

@@ -16,13 +16,12 @@ from sqlmodel import Session, col, select
 from audit.records import keep_snapshot, newest_snapshot
 from audit.verdict import current_verdict
 from crawler.run import Progress, receipts, run
-from crawler.store import SnapshotReader
-from crawler.task import CrawlOrder, Limits, Receipt, SpaceTask
+from crawler.task import CrawlOrder, EarlierVisit, Limits, Receipt, SpaceTask
 from models.audit_log import record
 from models.database import session, take_writer_lock
 from models.manifest import Manifest
 from models.tables import Campaign, Crawl, Snapshot, Space
-from models.vocabulary import VerdictState
+from models.vocabulary import VerdictState, Visibility
 from rules.policy import load_policy
 from service.config import Config
 from service.nominations import NominatedSpace, current_nominations
@@ -119,7 +118,7 @@ def _order(bench: Workbench, campaign: str, spaces: Sequence[NominatedSpace]) ->
     """The order of the campaign's unfinished crawl, or of a new one."""
     with session(bench.engine) as current:
         row = current.exec(select(Campaign).where(Campaign.code == campaign)).one()
-        tasks = {space.code: SpaceTask(space=space.code, url=space.url) for space in spaces}
+        tasks = {space.code: _task(current, space) for space in spaces}
         unfinished = _unfinished(current, row)
         if unfinished is not None and set(tasks) <= _recorded_in(current, unfinished):
             # It was killed between its last snapshot and its end: nothing of it is left to do.
@@ -159,6 +158,24 @@ def _order(bench: Workbench, campaign: str, spaces: Sequence[NominatedSpace]) ->
     return order
 
 
+def _task(current: Session, space: NominatedSpace) -> SpaceTask:
+    """A space to visit, with the last snapshot of its address in which it was seen."""
+    newest = current.exec(
+        select(Snapshot)
+        .where(
+            Snapshot.space_id == space.space_id,
+            Snapshot.url == space.url,
+            col(Snapshot.visibility).in_((Visibility.PUBLIC, Visibility.PARTIAL)),
+        )
+        .order_by(col(Snapshot.taken_at).desc(), col(Snapshot.recorded_at).desc())
+        .limit(1)
+    ).first()
+    earlier = None
+    if newest is not None:
+        earlier = EarlierVisit(snapshot_id=newest.id, wacz=newest.wacz, digest=newest.digest)
+    return SpaceTask(space=space.code, url=space.url, earlier=earlier)
+
+
 def _unfinished(current: Session, campaign: Campaign) -> Crawl | None:
     statement = (
         select(Crawl)
@@ -193,6 +210,7 @@ def _limits(config: Config) -> Limits:
         max_resources=config.max_resources,
         max_file_bytes=int(config.max_file_bytes),
         visit_minutes=config.visit_minutes,
+        full_visit_days=config.full_visit_days,
         concurrency=config.concurrency,
         site_concurrency=config.site_concurrency,
     )
@@ -217,7 +235,7 @@ def _record_receipt(bench: Workbench, receipt: Receipt) -> None:
 
 
 def _manifest(bench: Workbench, wacz: str) -> Manifest:
-    with bench.store.local(wacz) as path, SnapshotReader(path) as reader:
+    with bench.store.reader(wacz) as reader:
         return reader.manifest
 
 

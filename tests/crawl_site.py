@@ -6,7 +6,7 @@ import asyncio
 import gzip
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -37,8 +37,13 @@ markers:
   - {{outcome: soft_not_found, text: 空间不存在, max_text: 400}}
   - {{outcome: password_prompt, selector: .password-form}}
 volatile_selectors: [.counter]
+volatile_keys: [visits]
 canary_path: {canary}
 """
+
+
+#: When everything on the platform was last changed.
+MODIFIED = "Thu, 01 Sep 2022 08:00:00 GMT"
 
 
 def answer(
@@ -109,6 +114,32 @@ def by_client(browser: Answer, plain: Answer) -> Answer:
         await (browser if rendered else plain)(head, reader, writer)
 
     return respond
+
+
+def by_head(choose: Callable[[bytes], Answer]) -> Answer:
+    """An answer that depends on the request's head."""
+
+    async def respond(
+        head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        await choose(head)(head, reader, writer)
+
+    return respond
+
+
+def tagged(body: str | bytes, tag: str, kind: str = "text/html; charset=utf-8") -> Answer:
+    """An answer with an entity tag; "not modified" for who has it."""
+    whole = answer(body, kind=kind, ETag=tag)
+    unmodified = replies(f"HTTP/1.1 304 Not Modified\r\nETag: {tag}\r\n\r\n".encode())
+    return by_head(lambda head: unmodified if f"If-None-Match: {tag}".encode() in head else whole)
+
+
+def dated(body: str | bytes, kind: str = "text/html; charset=utf-8") -> Answer:
+    """An answer with the date of its last change."""
+    whole = answer(body, kind=kind, Last_Modified=MODIFIED)
+    unmodified = replies(b"HTTP/1.1 304 Not Modified\r\n\r\n")
+    asks = f"If-Modified-Since: {MODIFIED}".encode()
+    return by_head(lambda head: unmodified if asks in head else whole)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from crawler.browser import Browser
+from crawler.store import SnapshotStore
 from crawler.verification import flaws
 from models.audit_log import broken_links
-from models.vocabulary import VerdictState, Visibility
+from models.vocabulary import PageKind, VerdictState, Visibility
 from service.workspace import database_session
 from tests.platform import (
     CAMPAIGN,
@@ -167,6 +168,15 @@ def test_a_visit_anew_is_a_snapshot_more_and_says_the_same(copied: Installation)
         WHERE code = 's028'"""
     assert len(copied.rows(query)) == 1
     assert copied.counts()["snapshot"] == len(SPACES) + 1
+    # Only the home page was rendered again, and what the others showed is in the first snapshot.
+    [[newest]] = copied.rows("SELECT wacz FROM snapshot ORDER BY taken_at DESC LIMIT 1")
+    with SnapshotStore(str(copied.home / "snapshots")).reader(str(newest)) as reader:
+        pages, earlier = reader.manifest.pages, reader.manifest.earlier
+    assert [page.kind for page in pages if page.unchanged_since is None] == [PageKind.HOME]
+    assert len(pages) > 1
+    assert len(earlier) == 1
+    said = copied.run("verify", *CAMPAIGN, "--json")
+    assert json.loads(said.stdout)["broken"] == []
 
 
 # Killed

@@ -62,7 +62,8 @@ def test_a_flipped_byte_is_named_with_its_record(
 
 def _place(snapshot: Path, uri: str) -> tuple[int, int]:
     with SnapshotReader(snapshot) as reader:
-        return next(place for url, place in reader._index.items() if url.startswith(uri))
+        place = next(found[0] for url, found in reader.index.items() if url.startswith(uri))
+        return place.offset, place.length
 
 
 def _data_start(snapshot: Path) -> int:

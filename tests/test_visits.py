@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -41,22 +41,36 @@ def bench(engine: Engine, tmp_path: Path) -> Workbench:
 
 
 def nominated(code: str) -> NominatedSpace:
-    return Mock(spec=NominatedSpace, code=code, url=f"http://p.example/{code}")
+    url = f"http://p.example/{code}"
+    return Mock(spec=NominatedSpace, code=code, url=url, space_id=int(code.removeprefix("s")))
 
 
-def recorded(engine: Engine, crawl: str, space: int) -> None:
+def recorded(
+    engine: Engine,
+    crawl: str,
+    space: int,
+    *,
+    url: str = "http://p.example/",
+    visibility: Visibility = Visibility.PUBLIC,
+    at: datetime = NOW,
+) -> None:
     with session(engine) as current:
+        if current.get(Crawl, crawl) is None:
+            current.add(
+                Crawl(id=crawl, campaign_id=1, started_at=NOW, finished_at=NOW, settings={})
+            )
+            current.flush()
         current.add(
             Snapshot(
                 id=f"{crawl}-{space}",
                 crawl_id=crawl,
                 space_id=space,
-                url="http://p.example/",
+                url=url,
                 wacz="aa/bb.wacz",
                 digest="sha256:0",
                 content_digest="sha256:0",
-                visibility=Visibility.PUBLIC,
-                taken_at=NOW,
+                visibility=visibility,
+                taken_at=at,
                 recorded_at=NOW,
             )
         )
@@ -81,3 +95,21 @@ def test_a_crawl_that_only_lacks_its_end_is_not(engine: Engine, tmp_path: Path) 
     with session(engine) as current:
         open_crawls = current.exec(select(Crawl.id).where(Crawl.finished_at == None)).all()  # noqa: E711
         assert len(open_crawls) == 1
+
+
+def test_a_later_visit_is_told_of_the_last_snapshot_of_the_same_address_that_showed_the_space(
+    engine: Engine, tmp_path: Path
+) -> None:
+    work = bench(engine, tmp_path)
+    space = nominated("s1")
+    assert _order(work, "2022", [space]).spaces[0].earlier is None
+    one, two, three = (NOW + timedelta(days=days) for days in (1, 2, 3))
+    partial, down = Visibility.PARTIAL, Visibility.UNREACHABLE
+    recorded(engine, "older", 1, url=space.url)
+    recorded(engine, "newer", 1, url=space.url, visibility=partial, at=one)
+    recorded(engine, "down", 1, url=space.url, visibility=down, at=two)
+    recorded(engine, "elsewhere", 1, at=three)
+    recorded(engine, "other", 2, url=space.url, at=three)
+    [task] = _order(work, "2022", [space]).spaces
+    assert task.earlier is not None
+    assert (task.earlier.snapshot_id, task.earlier.wacz) == ("newer-1", "aa/bb.wacz")

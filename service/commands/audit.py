@@ -39,6 +39,13 @@ ConcurrencyOption = Annotated[
     int | None, typer.Option(min=1, max=64, help="Pages open at once in the browser.")
 ]
 
+FreshOption = Annotated[
+    bool,
+    typer.Option(
+        "--fresh", help="Read every page with the browser, also those that did not change."
+    ),
+]
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
@@ -50,7 +57,8 @@ def register(app: typer.Typer) -> None:
         ),
     )(audit)
     app.command(
-        "crawl", epilog=examples("crawl --campaign 2022", "crawl --campaign 2022 --only s001")
+        "crawl",
+        epilog=examples("crawl --campaign 2022", "crawl --campaign 2022 --only s001 --fresh"),
     )(crawl_command)
     app.command(
         "screen", epilog=examples("screen --campaign 2022 --dry-run", "screen --campaign 2022")
@@ -93,10 +101,18 @@ def crawl_command(
     only: OnlyOption = None,
     concurrency: ConcurrencyOption = None,
     *,
+    fresh: FreshOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Visit the nominated spaces anew, whatever is stored of them; then screen what was found."""
-    with open_workbench(_tuned(load_config(), concurrency)) as bench:
+    """Visit the nominated spaces anew, whatever is stored of them; then screen what was found.
+
+    Access is measured anew. A page that answers as at the last visit is not rendered again, unless
+    its last full reading is too long ago (SPACEAUDIT_FULL_VISIT_DAYS) or `--fresh` is given.
+    """
+    config = _tuned(load_config(), concurrency)
+    if fresh:
+        config = config.model_copy(update={"full_visit_days": 0})
+    with open_workbench(config) as bench:
         with session(bench.engine) as current:
             row = find_campaign(current, campaign)
             nominated = _chosen(current_nominations(current, row), only)

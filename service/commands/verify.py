@@ -168,7 +168,8 @@ def _check_snapshot(
 ) -> None:
     try:
         with reference.store.local(snapshot.wacz) as path:
-            found = [f"{where}: {flaw}" for flaw in flaws(path, public_key=reference.public_key)]
+            held = flaws(path, public_key=reference.public_key, find=reference.store.local)
+            found = [f"{where}: {flaw}" for flaw in held]
             if not found and f"sha256:{file_sha256(path)}" != snapshot.digest:
                 found.append(f"{where}: is not the file that was recorded")
             checked.broken += found

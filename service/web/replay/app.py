@@ -10,19 +10,29 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+import zipfile
+import zlib
+from collections.abc import Sequence
 from http import HTTPStatus
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
+from starlette.responses import (
+    FileResponse,
+    HTMLResponse,
+    JSONResponse,
+    PlainTextResponse,
+    Response,
+)
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from crawler.store import SnapshotStore, snapshot_name
+from models.manifest import EarlierSnapshot
 from service.replay import Replayer
 from service.web.replay.ranges import snapshot_bytes
 from service.web.security import Guarded
@@ -64,6 +74,7 @@ def create_replay_app(store: SnapshotStore, replayer: Replayer) -> ASGIApp:
         routes=[
             Route("/view/{digest}", _view),
             Route("/snapshots/{digest}.wacz", _snapshot),
+            Route("/snapshots/{digest}.json", _package),
             Route("/replay/ui.js", _interface),
             Route("/replay/sw.js", _worker),
         ],
@@ -77,13 +88,14 @@ def create_replay_app(store: SnapshotStore, replayer: Replayer) -> ASGIApp:
 def _view(request: Request) -> HTMLResponse:
     """The page that replays one page of a snapshot: ``?url=`` its address, ``?ts=`` its moment."""
     digest = _digest(request)
-    _present(request, digest)
+    name = _present(request, digest)
     url, moment = request.query_params.get("url", ""), request.query_params.get("ts", "")
     if urlsplit(url).scheme not in ("http", "https") or not (moment.isdecimal() or not moment):
         raise HTTPException(HTTPStatus.NOT_FOUND)
     replayer: Replayer = request.app.state.replayer
     page = _templates.get_template("view.html").render(
         digest=digest,
+        suffix="json" if _earlier(request.app.state.store, name) else "wacz",
         url=url,
         ts=moment,
         style=_STYLE,
@@ -98,6 +110,34 @@ def _snapshot(request: Request) -> Response:
     """A snapshot's bytes."""
     name = _present(request, _digest(request))
     return snapshot_bytes(request, request.app.state.store, name)
+
+
+def _package(request: Request) -> JSONResponse:
+    """A snapshot with the earlier ones whose bytes it refers to, as one package of several files."""
+    name = _present(request, _digest(request))
+    store: SnapshotStore = request.app.state.store
+    names = [name, *(earlier.wacz for earlier in _earlier(store, name))]
+    files = [
+        {
+            "name": PurePosixPath(each).name,
+            "path": f"/snapshots/{PurePosixPath(each).name}",
+            "hash": f"sha256:{PurePosixPath(each).stem}",
+            "bytes": store.size(each),
+        }
+        for each in names
+        if store.exists(each)
+    ]
+    package = {"profile": "multi-wacz-package", "resources": files}
+    return JSONResponse(package, headers={"Cache-Control": "no-store"})
+
+
+def _earlier(store: SnapshotStore, name: str) -> Sequence[EarlierSnapshot]:
+    try:
+        with store.reader(name) as reader:
+            return reader.manifest.earlier
+    except (zipfile.BadZipFile, zlib.error, KeyError, ValueError):
+        # What is broken is replayed as far as it goes; ``spaceaudit verify`` names it.
+        return ()
 
 
 def _interface(request: Request) -> FileResponse:
