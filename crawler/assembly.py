@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 
 from crawler.access import Measured, combine
+from crawler.addresses import Denial
 from crawler.archive import Archive
 from crawler.browsing import Browsed
 from crawler.frontier import FoundFile, PlannedPage
@@ -25,6 +26,7 @@ from models.manifest import (
     Manifest,
     NotCaptured,
     PageCapture,
+    Politeness,
     Reason,
     ResourceCapture,
     Versions,
@@ -85,6 +87,8 @@ class Found:
     not_captured: Sequence[NotCaptured]
     refused: Sequence[GuardEvent]
     canary: Canary
+    politeness: Politeness | None = None
+    robots_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +154,8 @@ def assemble(
         site_profile_digest=under.profile.digest,
         user_agent=under.user_agent,
         robots_authority=under.order.robots_authority,
+        robots_sha256=found.robots_sha256,
+        politeness=found.politeness,
         versions=_versions(under.browser),
     )
     return manifest.with_content_digest()
@@ -287,7 +293,8 @@ def _refused(events: Sequence[GuardEvent]) -> list[NotCaptured]:
             detail=f"被出口守卫拒绝:{event.denial.label}",
         )
         for event in events
-        if event.denial is not None and event.denial.outcome is Outcome.GUARD_DENIED
+        if event.denial is not None
+        and (event.denial.outcome is Outcome.GUARD_DENIED or event.denial is Denial.PAUSED)
     ]
 
 

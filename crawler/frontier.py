@@ -102,6 +102,11 @@ class Frontier:
         for page in self:
             self._leave_out(page.url, page.found_on, why)
 
+    def leave_out_file(self, file: FoundFile, why: str) -> None:
+        """Put a file into the ledger that there is no budget for."""
+        self.files.pop(file.url, None)
+        self._leave_out(file.url, file.found_on, why)
+
     def _leave_out(self, url: str, found_on: str | None, why: str) -> None:
         left = NotCaptured(url=url, found_on=found_on, reason=NotScreened.BUDGET, detail=why)
         self.left_out.append(left)

@@ -5,7 +5,6 @@ Nothing here may be bypassed: every request, browser or plain, leaves through th
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import suppress
 
 from playwright.async_api import Error as PlaywrightError
@@ -17,6 +16,7 @@ from scrapy.http import HtmlResponse, Response
 from scrapy_playwright.handler import ScrapyPlaywrightDownloadHandler
 
 from crawler.guard import Guard
+from crawler.patience import patient
 
 
 class EvidenceHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]
@@ -32,7 +32,7 @@ class EvidenceHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]
         page: Page = await self._create_page(request=request, spider=spider)
         try:
             await request.meta["playwright_page_init_callback"](page, request)
-            async with asyncio.timeout(request.meta.get("page_seconds")):
+            async with patient(request.meta.get("page_seconds"), request.meta["waited"]):
                 return await self._download_request_with_page(request, page, spider)
         finally:
             with suppress(PlaywrightError):

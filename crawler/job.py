@@ -13,26 +13,21 @@ import os
 import signal
 import sys
 import threading
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from scrapy.crawler import AsyncCrawlerProcess
 
 from crawler.browser import Browser, BrowserError, find_browser, launch_options
+from crawler.identity import user_agent
+from crawler.patience import MOST_PATIENCE
 from crawler.signing import SigningKeyError, load_signer
 from crawler.spider import SpaceSpider
 from crawler.store import SnapshotStore, StoreError
 from crawler.task import CrawlOrder
 
-#: Chromium's major version that we name to sites; a site that sniffs wants one it knows.
-USER_AGENT = (
-    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
-    "Chrome/140.0.0.0 Safari/537.36 spaceaudit/{version}{contact}"
-)
 
-
-def settings(order: CrawlOrder, browser: Browser, user_agent: str) -> dict[str, Any]:
+def settings(order: CrawlOrder, browser: Browser, identity: str) -> dict[str, Any]:
     """Scrapy's settings for an order: its unsafe defaults off, our two ways out on."""
     limits = order.limits
     handler = "crawler.handler.EvidenceHandler"
@@ -48,14 +43,17 @@ def settings(order: CrawlOrder, browser: Browser, user_agent: str) -> dict[str, 
         },
         "DOWNLOADER_MIDDLEWARES": {"crawler.handler.GuardMiddleware": 740},
         "ITEM_PIPELINES": {"crawler.spider.SealPipeline": 100},
-        "USER_AGENT": user_agent,
+        "USER_AGENT": identity,
         "PLAYWRIGHT_PROCESS_REQUEST_HEADERS": None,
         "PLAYWRIGHT_LAUNCH_OPTIONS": dict(launch_options(browser)),
         "PLAYWRIGHT_MAX_PAGES_PER_CONTEXT": limits.concurrency,
-        "PLAYWRIGHT_DEFAULT_NAVIGATION_TIMEOUT": limits.page_seconds * 1000,
+        # A page's and a fetch's time are kept by our own time-outs, which do not run while a request
+        # waits for a slot; these only catch what those would miss.
+        "PLAYWRIGHT_DEFAULT_NAVIGATION_TIMEOUT": (limits.page_seconds + MOST_PATIENCE) * 1000,
+        "DOWNLOAD_TIMEOUT": limits.fetch_seconds + MOST_PATIENCE,
         "CONCURRENT_REQUESTS": 2 * limits.concurrency,
-        "CONCURRENT_REQUESTS_PER_DOMAIN": limits.site_concurrency,
-        "DOWNLOAD_TIMEOUT": limits.fetch_seconds,
+        # Plain fetches only: a site's limit over everything is held in the guard (crawler.pace).
+        "CONCURRENT_REQUESTS_PER_DOMAIN": max(limits.site_concurrency, limits.concurrency),
         "DOWNLOAD_MAXSIZE": limits.max_file_bytes,
         "DOWNLOAD_WARNSIZE": 0,
         "DOWNLOAD_VERIFY_CERTIFICATES": True,
@@ -83,8 +81,7 @@ def crawl(order: CrawlOrder) -> int:
     browser = find_browser(order.browser)
     load_signer(order.key)
     SnapshotStore(order.store)
-    contact = f" (+{order.contact})" if order.contact else ""
-    user_agent = USER_AGENT.format(version=version("spaceaudit"), contact=contact)
+    identity = user_agent(order.contact)
     failed: list[str] = []
 
     def tell_and_count(event: str, details: dict[str, str]) -> None:
@@ -92,8 +89,8 @@ def crawl(order: CrawlOrder) -> int:
             failed.append(details["space"])
         tell(event, details)
 
-    process = AsyncCrawlerProcess(settings(order, browser, user_agent))
-    process.crawl(SpaceSpider, order=order, user_agent=user_agent, tell=tell_and_count)
+    process = AsyncCrawlerProcess(settings(order, browser, identity))
+    process.crawl(SpaceSpider, order=order, user_agent=identity, tell=tell_and_count)
     process.start()
     logging.getLogger(__name__).info("visits failed: %s", failed)
     return 1 if failed else 0

@@ -12,6 +12,7 @@ import logging
 import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,15 @@ from scrapy.http import Response
 from crawler.addresses import EgressPolicy, parse_allow
 from crawler.archive import ARCHIVE_ERRORS
 from crawler.guard import Guard
+from crawler.identity import mail_of
+from crawler.manners import Manners
+from crawler.pace import SitePace, site_of
+from crawler.passage import Paced
+from crawler.patience import patient
+from crawler.plain import header_map
+from crawler.quiet import parse_quiet_hours
 from crawler.signing import Signer, load_signer
+from crawler.siteslots import site_slots
 from crawler.store import SnapshotStore, StoreError
 from crawler.task import CrawlOrder, Receipt, SpaceTask
 from crawler.timestamp import Stamper, TimestampError, Token, stamped_text
@@ -59,13 +68,23 @@ class SpaceSpider(Spider):
         self.order = order
         self.tell = tell
         self.identity = user_agent
+        self._mail = mail_of(order.contact)
         limits = order.limits
         policy = EgressPolicy(
             allow=parse_allow(order.egress_allow),
             max_response_bytes=limits.max_file_bytes,
             max_seconds=max(limits.page_seconds, limits.fetch_seconds),
         )
-        self.guard = Guard(policy)
+        self.pace = SitePace(
+            site_slots(order.site_slots, limits.site_concurrency), limits.site_concurrency
+        )
+        self.guard = Guard(policy, pace=Paced(self.pace))
+        self.manners = Manners(
+            self.pace,
+            parse_quiet_hours(limits.quiet_hours, limits.timezone),
+            lambda words: tell("waiting", {"space": "", "why": words}),
+            begin=order.now,
+        )
 
     async def start(self) -> AsyncIterator[FinishedVisit]:
         """Visit all spaces; yields each as it is finished."""
@@ -79,6 +98,7 @@ class SpaceSpider(Spider):
                     yield finished
         finally:
             await self.guard.stop()
+            self.pace.slots.close()
 
     def _means(self) -> Means:
         return Means(
@@ -89,12 +109,28 @@ class SpaceSpider(Spider):
             visit_slots=asyncio.Semaphore(self.order.limits.concurrency),
             user_agent=self.identity,
             tell=self.tell,
+            manners=self.manners,
         )
 
     async def _download(self, request: Request) -> Response:
         if self.crawler.engine is None:
             raise RuntimeError("the engine is not running")
-        return await self.crawler.engine.download_async(request)
+        job = request.meta["guard_job"]
+        waited = partial(self.pace.waited, job)
+        if request.meta.get("playwright"):
+            request.meta["waited"] = waited
+            # Beside the plain fetches, not in line with them: a page holds its place for seconds.
+            request.meta["download_slot"] = f"pages of {site_of(request.url)}"
+            return await self.crawler.engine.download_async(request)
+        await self.manners.turn(job, request.url)
+        if self._mail:
+            request.headers["From"] = self._mail
+        async with patient(self.order.limits.fetch_seconds, waited):
+            response = await self.crawler.engine.download_async(request)
+        if request.url.startswith("https:"):
+            # What https carries the guard does not see.
+            await self.pace.heard(job, site_of(request.url), response.status, header_map(response))
+        return response
 
     async def _visit(self, task: SpaceTask, means: Means) -> FinishedVisit | None:
         # An identifier comes from a file that anybody may have written: it names no directory.

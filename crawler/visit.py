@@ -12,11 +12,13 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urljoin
 
+from playwright.async_api import Response
 from w3lib.url import safe_url_string
 
 from crawler.access import (
@@ -39,11 +41,12 @@ from crawler.assembly import (
 from crawler.browsing import Browsed, BrowserClient, is_denial
 from crawler.frontier import Frontier, PlannedPage
 from crawler.guard import Guard
+from crawler.manners import Manners
 from crawler.openness import judge_file, needs_another_fetch
 from crawler.plain import Download, Fetched, PlainClient
 from crawler.reading import PageReading
 from crawler.recorder import Recorder
-from crawler.robots import Robots, read_robots
+from crawler.robots import RobotsBook
 from crawler.sibling import look_alike, sibling_of
 from crawler.task import CrawlOrder, SpaceTask
 from models.manifest import Attempt, Canary, Manifest, PlainFetch
@@ -74,6 +77,7 @@ class Means:
     visit_slots: AbstractAsyncContextManager[None]
     user_agent: str
     tell: Tell
+    manners: Manners
 
 
 class Visit:
@@ -90,7 +94,7 @@ class Visit:
         self.snapshot_id = f"{order.crawl_id}-{digest[:12]}"
         info = {"software": f"spaceaudit/{version('spaceaudit')}", "format": "WARC File Format 1.1"}
         self._archive = Archive(warc, {**info, "isPartOf": self.snapshot_id})
-        self._recorder = Recorder(self._archive, lambda r: is_denial(r.url, dict(r.headers)))
+        self._recorder = Recorder(self._archive, self._is_ours)
         self._plain = PlainClient(means.download, self.snapshot_id, self._archive)
         self._browser = BrowserClient(
             means.download,
@@ -109,7 +113,10 @@ class Visit:
         self._home = VisitedPage(PlannedPage(home, PageKind.HOME, 0, None))
         self._pages: dict[str, VisitedPage] = {home: self._home}
         self._files: dict[str, VisitedFile] = {}
-        self._robots = Robots()
+        self._robots = RobotsBook(
+            self._plain, order.robots_authority, partial(means.manners.space_out, self.snapshot_id)
+        )
+        self._budget = means.manners.budget(self.snapshot_id, self._limits)
         #: The text of a page that cannot exist, where the site shows one.
         self._missing = ""
         self._sibling = ""
@@ -119,7 +126,6 @@ class Visit:
     async def run(self) -> Manifest:
         """Visit; returns the manifest, with everything else in the WARC file."""
         started = datetime.now(UTC)
-        end = asyncio.get_running_loop().time() + self._limits.visit_minutes * 60
         try:
             before = await self._canary()
             await self._learn_site()
@@ -127,7 +133,8 @@ class Visit:
                 if number > 1:
                     await self._pause(number)
                 async with self._means.visit_slots:
-                    await self._round(number, end)
+                    with self._budget.at_work():
+                        await self._round(number)
                 if not self._unsettled():
                     break
             canary = Canary(url=self._canary_url, before=before, after=await self._canary())
@@ -154,19 +161,19 @@ class Visit:
             if not offsite_kind(file.found.url) and needs_another_fetch(file.seen, most)
         ]
 
-    async def _round(self, number: int, end: float) -> None:
+    async def _round(self, number: int) -> None:
         await self._all(self._pages_to_try(), lambda page: self._attempt(page, number))
-        await self._walk(number, end)
+        await self._walk(number)
         for url, found in self._frontier.files.items():
             self._files.setdefault(url, VisitedFile(found))
         await self._all(self._files_to_try(), lambda file: self._fetch(file, number))
 
-    async def _walk(self, number: int, end: float) -> None:
+    async def _walk(self, number: int) -> None:
         """Read the pages that the pages read so far lead to, several at a time."""
         running: set[asyncio.Task[None]] = set()
         while True:
-            if asyncio.get_running_loop().time() > end:
-                self._frontier.give_up(f"访问超过 {self._limits.visit_minutes:g} 分钟")
+            if spent := self._budget.spent():
+                self._frontier.give_up(spent)
             while len(running) < self._limits.concurrency:
                 planned = self._frontier.take()
                 if planned is None:
@@ -192,6 +199,14 @@ class Visit:
 
     # One attempt
 
+    def _is_ours(self, response: Response) -> bool:
+        """Whether an answer is our guard's own; a site's is heard for what it says of the pace."""
+        headers = dict(response.headers)
+        ours = is_denial(response.url, headers)
+        if not ours:
+            self._means.manners.hear(self.snapshot_id, response.url, response.status, headers)
+        return ours
+
     async def _canary(self) -> Outcome:
         fetched = await self._plain.get(self._canary_url)
         return judge_plain(fetched.observation()).outcome
@@ -199,9 +214,12 @@ class Visit:
     async def _learn_site(self) -> None:
         """What the site asks of robots, and what it shows where there is nothing."""
         home = self._home.planned.url
-        await self._ask_robots()
         sibling = sibling_of(home, self._profile, self.snapshot_id)
-        if sibling is None or self._robots.refusal(sibling):
+        if (
+            await self._robots.refusal(home)
+            or sibling is None
+            or await self._robots.refusal(sibling)
+        ):
             return
         if (await self._plain.get(sibling)).status in REFUSED_PLAINLY:
             return
@@ -210,22 +228,18 @@ class Visit:
             self._missing = browsed.reading.text
             self._sibling = sibling
 
-    async def _ask_robots(self) -> None:
-        if not self._order.robots_authority:
-            self._robots = await read_robots(self._plain, self._home.planned.url)
-
     async def _pause(self, number: int) -> None:
         """Wait for the next round: longer each time, and at least as long as the site asked for."""
         pause = self._limits.attempt_gap_seconds * 2 ** (number - 2)
         await asyncio.sleep(max(pause, min(self._asked_pause, LONGEST_ASKED_PAUSE)))
         self._asked_pause = 0.0
-        if self._robots.fault is not None:
-            await self._ask_robots()
+        self._robots.forget_faults()
 
     async def _see(self, url: str, number: int) -> tuple[Browsed, Judgement]:
-        refusal = self._robots.refusal(url)
+        refusal = await self._robots.refusal(url)
         if refusal is not None:
             return Browsed(Observation(url, failure=refusal.outcome)), refusal
+        await self._means.manners.turn(self.snapshot_id, url)
         browsed = await self._browser.get(url, number)
         judged = judge_page(browsed.seen, self._profile)
         self._asked_pause = max(self._asked_pause, retry_after(browsed.seen.headers))
@@ -246,7 +260,7 @@ class Visit:
         started = datetime.now(UTC)
         browsed, judged = await self._see(url, number)
         plain = None
-        asked = self._robots.refusal(url) is None
+        asked = await self._robots.refusal(url) is None
         if asked and (page is self._home or judged.outcome is not Outcome.OK):
             plain = await self._witness(url)
         page.browsed = browsed
@@ -279,9 +293,13 @@ class Visit:
         )
 
     async def _fetch(self, file: VisitedFile, number: int) -> None:
+        spent = self._budget.spent()
+        if spent:
+            self._leave_file(file, spent)
+            return
         started = datetime.now(UTC)
         referer = file.found.found_on if number > 1 else None
-        refusal = self._robots.refusal(file.found.url)
+        refusal = await self._robots.refusal(file.found.url)
         if refusal is not None:
             fetched = Fetched(file.found.url, failure=refusal.outcome, detail=refusal.evidence)
         else:
@@ -302,6 +320,12 @@ class Visit:
         details = {"space": self.task.space, "url": file.found.url, "openness": opened.openness}
         self._means.tell("file", details)
 
+    def _leave_file(self, file: VisitedFile, why: str) -> None:
+        """Put a file into the ledger that there is no budget for; one that was tried keeps its place."""
+        if not file.seen:
+            self._frontier.leave_out_file(file.found, why)
+            del self._files[file.found.url]
+
     def _manifest(self, started: datetime, canary: Canary) -> Manifest:
         found = Found(
             pages=list(self._pages.values()),
@@ -309,6 +333,8 @@ class Visit:
             not_captured=(*self._recorder.not_captured, *self._frontier.left_out),
             refused=self._means.guard.events(self.snapshot_id),
             canary=canary,
+            politeness=self._means.manners.record(self.snapshot_id, self._limits),
+            robots_sha256=self._robots.sha256_of(self._home.planned.url),
         )
         return assemble(
             found,
