@@ -158,7 +158,8 @@ class _Passage:
             most = ANSWER_SECONDS if self._flight > _HANDSHAKE_BYTES else _HANDSHAKE_SECONDS
         left = self.last + most - time.monotonic()
         if left > 0:
-            self._look_again(left)
+            # An answer may come at any time, and is quiet so long after it.
+            self._look_again(min(left, QUIET_SECONDS))
         else:
             self.sent = 0.0
             self._give_back()
