@@ -13,11 +13,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 _SPAN = re.compile(r"([01]?\d|2[0-4])[::]([0-5]\d)\s*[-–—~]\s*([01]?\d|2[0-4])[::]([0-5]\d)")
 _DAY = 24 * 60
+#: Zones without summer time that are known although a bare system lacks the time-zone data base.
+_KNOWN = {"Asia/Shanghai": timezone(timedelta(hours=8)), "UTC": UTC}
 
 
 class QuietHoursError(ValueError):
@@ -29,7 +31,7 @@ class QuietHours:
     """Times of day, in minutes from midnight, ``[start, end)``; an end before its start is the next day's."""
 
     spans: tuple[tuple[int, int], ...] = ()
-    zone: ZoneInfo | None = None
+    zone: tzinfo | None = None
 
     def until(self, now: datetime) -> datetime | None:
         """When the quiet time that ``now`` falls into ends, in UTC; None when it falls into none.
@@ -79,7 +81,7 @@ def parse_quiet_hours(text: str, zone: str) -> QuietHours:
     return hours
 
 
-def time_zone(name: str) -> ZoneInfo:
+def time_zone(name: str) -> tzinfo:
     """A zone by its name.
 
     Raises:
@@ -88,6 +90,8 @@ def time_zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        if name in _KNOWN:
+            return _KNOWN[name]
         raise QuietHoursError(
             f"there is no time zone {name!r}; write one like Asia/Shanghai"
         ) from error

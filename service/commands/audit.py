@@ -24,7 +24,16 @@ from models.tables import Campaign
 from service.campaigns import find_campaign
 from service.commands.nominations import ProfileOption, import_path, print_result, result_document
 from service.config import Config, load_config
-from service.console import CampaignOption, JsonOption, err, examples, out, print_json, print_table
+from service.console import (
+    CampaignOption,
+    JsonOption,
+    err,
+    examples,
+    out,
+    print_json,
+    print_table,
+    remark,
+)
 from service.errors import ExitCode, UserError
 from service.nominations import NominatedSpace, current_nominations
 from service.screenings import difference, screen_space
@@ -38,6 +47,11 @@ OnlyOption = Annotated[
 ConcurrencyOption = Annotated[
     int | None, typer.Option(min=1, max=64, help="Pages open at once in the browser.")
 ]
+
+#: Said before sites are visited by somebody they cannot write to.
+NO_CONTACT = (
+    "未设置联系方式:平台的管理员无从联系访问者。请把邮箱或网址写入 SPACEAUDIT_USER_AGENT_CONTACT"
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -165,11 +179,16 @@ def _visit(bench: Workbench, campaign: Campaign, spaces: Sequence[NominatedSpace
     """Visit spaces, screening each as soon as its snapshot stands."""
     if not spaces:
         return CrawlResult()
+    if not bench.config.user_agent_contact:
+        remark(NO_CONTACT)
     by_code = {space.code: space for space in spaces}
     with _progress("抓取与筛查", len(spaces)) as (progress, task):
         pages: Counter[str] = Counter()
 
         def follow(event: CrawlProgress) -> None:
+            if event.event == "waiting":
+                progress.update(task, note=event.details["why"])
+                return
             pages[event.event] += 1
             if event.event == "stored" and event.space in by_code:
                 screen_space(bench, campaign, by_code[event.space])
