@@ -62,6 +62,8 @@ def settings(order: CrawlOrder, browser: Browser, identity: str) -> dict[str, An
         "RETRY_ENABLED": False,
         "HTTPCACHE_ENABLED": False,
         "ROBOTSTXT_OBEY": False,
+        # It takes a page's rendering for the site's latency; crawler.pace does it in the guard.
+        "AUTOTHROTTLE_ENABLED": False,
         "TELNETCONSOLE_ENABLED": False,
         "REMOTE_CONTROL_ENABLED": False,
         "LOG_FILE": str(order.directory / "crawl.log"),

@@ -61,7 +61,12 @@ class Manners:
         self._told: set[object] = set()
 
     async def turn(self, job: str, url: str) -> None:
-        """Wait until a visit may ask for an address."""
+        """Wait until it is a visit's turn to ask for an address."""
+        await self.clear(job, url)
+        await self._keep_apart(self._visit(job), site_of(url))
+
+    async def clear(self, job: str, url: str) -> None:
+        """Wait until nothing speaks against asking for an address, without taking a turn."""
         site, visit = site_of(url), self._visit(job)
         while True:
             if (end := self._quiet.until(self._now())) is not None:
@@ -69,8 +74,7 @@ class Manners:
             elif (left := await self._pace.pause_left(site)) > 0:
                 await self._leave_alone(visit, job, site, left)
             else:
-                break
-        await self._keep_apart(visit, site)
+                return
 
     def hear(self, job: str, url: str, status: int, headers: Mapping[str, str]) -> None:
         """Take note of an answer that came encrypted; the guard sees for itself what came plain."""

@@ -1,7 +1,8 @@
 """The spider: visits nominated spaces, several at once, and yields each finished visit as an item.
 
-Pages and files are asked for through Scrapy's engine (``download_async``), so its per-site
-limits, time-outs and size caps hold; what belongs to one space stays together in ``Visit``.
+Pages and files are asked for through Scrapy's engine (``download_async``), so its size caps hold;
+when they may be is up to ``crawler.manners``, how many at once to ``crawler.pace``. What belongs to one
+space stays together in ``Visit``.
 """
 
 from __future__ import annotations
@@ -121,6 +122,8 @@ class SpaceSpider(Spider):
             request.meta["waited"] = waited
             # Beside the plain fetches, not in line with them: a page holds its place for seconds.
             request.meta["download_slot"] = f"pages of {site_of(request.url)}"
+            # Once more: it had its turn before it waited for a place in the browser.
+            await self.manners.clear(job, request.url)
             return await self.crawler.engine.download_async(request)
         await self.manners.turn(job, request.url)
         if self._mail:

@@ -18,6 +18,9 @@ from crawler.quiet import QuietHours, parse_quiet_hours
 from crawler.robots import robots_of
 from crawler.siteslots import FileSlots
 from crawler.task import Limits
+from models.manifest import Politeness, SitePause
+from service.wording import manners_text
+from tests.snapshots import manifest
 
 pytestmark = pytest.mark.anyio
 URL = "http://a.example/s/1/"
@@ -167,3 +170,32 @@ def test_the_user_agent_names_product_version_and_contact() -> None:
     assert user_agent("https://edu.example/").endswith(" (+https://edu.example/)")
     assert " spaceaudit/" in user_agent()
     assert "+" not in user_agent()
+
+
+# What officers are told
+
+
+def test_officers_are_told_how_a_space_was_visited() -> None:
+    pause = SitePause(
+        site="a.example:80",
+        until=datetime.fromisoformat("2022-10-10T12:00:05+08:00"),
+        asked_seconds=4000,
+    )
+    kept = Politeness(
+        asked_spacing=30,
+        kept_spacing=10,
+        pauses=(pause,),
+        quiet_seconds=5400,
+        quiet_hours="07:30-12:00",
+        fewest=3,
+    )
+    said = manners_text(manifest(robots_authority="示例教育局〔2022〕1号", politeness=kept))
+    assert said == [
+        "robots.txt 不许机器人访问的地方,经书面同意后访问:示例教育局〔2022〕1号",
+        "robots.txt 要求每次访问间隔 30 秒,实际间隔 10 秒",
+        "网站 a.example:80 要求暂停访问,至 2022-10-10 12:00:05 未再访问",
+        "因安静时段(07:30-12:00)暂停 90 分钟",
+        "网站吃力时,同时请求数降到 3",
+    ]
+    assert manners_text(manifest()) == []
+    assert manners_text(manifest(politeness=Politeness())) == []
