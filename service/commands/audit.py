@@ -187,6 +187,8 @@ def _visit(bench: Workbench, campaign: Campaign, spaces: Sequence[NominatedSpace
 
         def follow(event: CrawlProgress) -> None:
             if event.event == "waiting":
+                # Also where no progress line is drawn: a log has to say why nothing happens.
+                progress.console.print(event.details["why"], markup=False, soft_wrap=True)
                 progress.update(task, note=event.details["why"])
                 return
             pages[event.event] += 1
