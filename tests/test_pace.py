@@ -96,12 +96,12 @@ async def test_no_more_at_once_than_allowed_whoever_asks(limit: int) -> None:
 async def test_waiting_for_a_slot_does_not_count_against_the_time_of_a_request() -> None:
     async with (
         Site(Busy(0.3)) as site,
-        paced(SitePace(limit=1), site, max_seconds=0.5) as guard,
+        paced(SitePace(limit=1), site, max_seconds=1.2) as guard,
     ):
-        gathered = await asyncio.gather(*(fetch(guard, site.url) for _ in range(4)))
+        gathered = await asyncio.gather(*(fetch(guard, site.url) for _ in range(6)))
         events = guard.events(JOB)
-    assert [reply.status for reply in gathered] == [200] * 4
-    assert all(event.seconds < 0.5 for event in events)
+    assert [reply.status for reply in gathered] == [200] * 6
+    assert all(event.seconds < 1.2 for event in events)
 
 
 async def test_one_site_waits_for_no_other() -> None:
@@ -251,7 +251,7 @@ async def test_a_short_pause_is_waited_out() -> None:
         await next(answers)(head, reader, writer)
 
     pace = SitePace()
-    async with Site(respond) as site, paced(pace, site, max_seconds=0.5) as guard:
+    async with Site(respond) as site, paced(pace, site, max_seconds=0.9) as guard:
         await fetch(guard, site.url)
         start = time.monotonic()
         assert (await fetch(guard, site.url)).status == 200
