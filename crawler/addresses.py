@@ -45,6 +45,7 @@ class Denial(Term):
     TIME_CAP = "time_cap", "超过时间上限"
     CONNECT_FAILED = "connect_failed", "连接失败"
     UPSTREAM_FAILED = "upstream_failed", "对方中断或应答不合规"
+    PAUSED = "paused", "网站要求暂停访问"
 
     @property
     def outcome(self) -> Outcome:
@@ -64,6 +65,7 @@ DENIAL_OUTCOME: Mapping[Denial, Outcome] = MappingProxyType(
         Denial.TIME_CAP: Outcome.TIMEOUT,
         Denial.CONNECT_FAILED: Outcome.CONNECT,
         Denial.UPSTREAM_FAILED: Outcome.NO_RESPONSE,
+        Denial.PAUSED: Outcome.RATE_LIMITED,
     }
 )
 

@@ -12,6 +12,7 @@ from importlib.metadata import version
 from typing import Literal
 
 from crawler.access import Measured, combine
+from crawler.addresses import Denial
 from crawler.archive import Archive
 from crawler.browsing import Browsed
 from crawler.earlier import links_for_record
@@ -32,6 +33,7 @@ from models.manifest import (
     Manifest,
     NotCaptured,
     PageCapture,
+    Politeness,
     Reason,
     ResourceCapture,
     Versions,
@@ -127,6 +129,8 @@ class Found:
     scope: str = ""
     #: Pictures of an earlier visit by address, for the pages that have not changed since then.
     earlier_images: Mapping[str, ImageCapture] = field(default_factory=dict)
+    politeness: Politeness | None = None
+    robots_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +210,8 @@ def assemble(
         user_agent=under.user_agent,
         robots_authority=under.order.robots_authority,
         scope=found.scope,
+        robots_sha256=found.robots_sha256,
+        politeness=found.politeness,
         versions=_versions(under.browser),
     )
     return manifest.with_content_digest()
@@ -379,7 +385,8 @@ def _refused(events: Sequence[GuardEvent]) -> list[NotCaptured]:
             detail=f"被出口守卫拒绝:{event.denial.label}",
         )
         for event in events
-        if event.denial is not None and event.denial.outcome is Outcome.GUARD_DENIED
+        if event.denial is not None
+        and (event.denial.outcome is Outcome.GUARD_DENIED or event.denial is Denial.PAUSED)
     ]
 
 

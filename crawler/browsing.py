@@ -24,8 +24,6 @@ from models.vocabulary import Outcome
 from rules.profile import Profile
 
 VIEWPORT = {"width": 1280, "height": 900}
-#: Scrapy's name for the queue of pages.
-BROWSER_SLOT = "browser"
 #: Share of a page's time for its tabs and pagers; the rest is for loading and reading it.
 STATE_SHARE = 0.25
 LOCALE, TIMEZONE = "zh-CN", "Asia/Shanghai"
@@ -141,8 +139,6 @@ class BrowserClient:
                 "handle_httpstatus_all": True,
                 "dont_redirect": True,
                 "page_seconds": self._page_seconds,
-                # Turns limit the pages open at once; a page must not hold back plain fetches.
-                "download_slot": BROWSER_SLOT,
                 "playwright": True,
                 "playwright_context": f"{self._job}#{attempt}",
                 "playwright_context_kwargs": {

@@ -205,6 +205,11 @@ class Frontier:
                 detail = f"列表标注共 {stated} 页,读到 {read} 页"
                 yield NotCaptured(url=min(pages), reason=NotScreened.BUDGET, detail=detail)
 
+    def leave_out_file(self, file: FoundFile, why: str) -> None:
+        """Put a file into the ledger that there is no budget for."""
+        self.files.pop(file.url, None)
+        self._leave_out(file.url, file.found_on, why)
+
     def _price(self, reading: PageReading) -> str | None:
         price = self._profile.price
         if price is None or reading.price is None:

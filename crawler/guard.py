@@ -49,6 +49,7 @@ from crawler.guard_relay import (
 )
 from crawler.guard_route import Resolver, open_route, resolve_by_system
 from crawler.guard_wire import READ_BYTES, MessageError, header_in, read_head
+from crawler.passage import FREE, Pace, Passage
 
 __all__ = ["DENIED_HEADER", "Guard", "GuardEvent", "Resolver", "denial_of"]
 
@@ -130,6 +131,7 @@ class Guard:
         policy: Destinations and caps.
         resolve: Instead of the system's resolver.
         on_event: Called with each event as it is recorded, on the guard's own loop.
+        pace: Lets requests pass; the caps on time begin when it did. Without one all pass at once.
     """
 
     def __init__(
@@ -138,8 +140,10 @@ class Guard:
         *,
         resolve: Resolver | None = None,
         on_event: Callable[[GuardEvent], None] | None = None,
+        pace: Pace = FREE,
     ) -> None:
         self.policy = policy
+        self._pace = pace
         self._resolve: Resolver = resolve or resolve_by_system
         self._on_event = on_event
         self._secret = secrets.token_bytes(32)
@@ -298,8 +302,11 @@ class Guard:
         entry = _Entry(job, request, self._tally(request, cuts=cuts))
         denial, error, reusable = None, "interrupted", False
         try:
-            async with asyncio.timeout(self._max_seconds(request)):
-                reusable = await self._forward(client, request, entry)
+            async with (
+                self._pace.passage(job, request, client.reader) as passage,
+                asyncio.timeout(self._max_seconds(request)),
+            ):
+                reusable = await self._forward(client, request, entry, passage)
             error = ""
         except RefusedError as refusal:
             denial, error = refusal.denial, refusal.error
@@ -325,8 +332,13 @@ class Guard:
         tunnelled = request.method == "CONNECT"
         return self.policy.max_tunnel_seconds if tunnelled else self.policy.max_seconds
 
-    async def _forward(self, client: Client, request: RequestHead, entry: _Entry) -> bool:
-        upstream = await open_route(request.host, request.port, self.policy, self._resolve, entry)
+    async def _forward(
+        self, client: Client, request: RequestHead, entry: _Entry, passage: Passage
+    ) -> bool:
+        entry.clock = time.monotonic()
+        upstream = passage.watch(
+            await open_route(request.host, request.port, self.policy, self._resolve, entry)
+        )
         self._note_reached(entry, request.host, request.port)
         try:
             if request.method == "CONNECT":

@@ -48,6 +48,7 @@ DENIAL_STATUS: Mapping[Denial, HTTPStatus] = MappingProxyType(
         Denial.TIME_CAP: HTTPStatus.GATEWAY_TIMEOUT,
         Denial.CONNECT_FAILED: HTTPStatus.BAD_GATEWAY,
         Denial.UPSTREAM_FAILED: HTTPStatus.BAD_GATEWAY,
+        Denial.PAUSED: HTTPStatus.SERVICE_UNAVAILABLE,
     }
 )
 

@@ -24,6 +24,7 @@ from scrapy_playwright.handler import ScrapyPlaywrightDownloadHandler
 from crawler.cutting import CAP
 from crawler.guard import Guard
 from crawler.memory import end_browsers
+from crawler.patience import patient
 from crawler.steadiness import CLOSE_SECONDS, arrive, close_soon
 from crawler.tabs import Tabs
 
@@ -81,7 +82,7 @@ class EvidenceHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]
 
     async def _download_in(self, page: Page, request: Request, spider: Spider) -> Response:
         try:
-            async with asyncio.timeout(request.meta["page_seconds"]):
+            async with patient(request.meta["page_seconds"], request.meta["waited"]):
                 await request.meta["playwright_page_init_callback"](page, request)
                 response = await self._download_request_with_page(request, page, spider)
         except BaseException:

@@ -14,31 +14,25 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from scrapy.crawler import AsyncCrawlerProcess
 
 from crawler.browser import Browser, BrowserError, find_browser, launch_options
-from crawler.browsing import BROWSER_SLOT
+from crawler.identity import user_agent
 from crawler.memory import share, start_watch
+from crawler.patience import MOST_PATIENCE
 from crawler.signing import SigningKeyError, load_signer
 from crawler.spider import SpaceSpider
 from crawler.store import SnapshotStore, StoreError
 from crawler.task import CrawlOrder
 
-#: Chromium's major version that we name to sites; a site that sniffs wants one it knows.
-USER_AGENT = (
-    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
-    "Chrome/140.0.0.0 Safari/537.36 spaceaudit/{version}{contact}"
-)
-
 #: Until a process whose work is done, but whose browser does not close, is ended, in seconds.
 CLOSING_SECONDS = 30.0
 
 
-def settings(order: CrawlOrder, browser: Browser, user_agent: str) -> dict[str, Any]:
+def settings(order: CrawlOrder, browser: Browser, identity: str) -> dict[str, Any]:
     """Scrapy's settings for an order: its unsafe defaults off, our two ways out on."""
     limits = order.limits
     handler = "crawler.handler.EvidenceHandler"
@@ -54,16 +48,18 @@ def settings(order: CrawlOrder, browser: Browser, user_agent: str) -> dict[str, 
         },
         "DOWNLOADER_MIDDLEWARES": {"crawler.handler.GuardMiddleware": 740},
         "ITEM_PIPELINES": {"crawler.spider.SealPipeline": 100},
-        "USER_AGENT": user_agent,
+        "USER_AGENT": identity,
         "PLAYWRIGHT_PROCESS_REQUEST_HEADERS": None,
         "PLAYWRIGHT_LAUNCH_OPTIONS": dict(launch_options(browser)),
         # Turns are the limit; this one must not hold a page back while a tab is about to be closed.
         "PLAYWRIGHT_MAX_PAGES_PER_CONTEXT": 16 * limits.concurrency,
-        "PLAYWRIGHT_DEFAULT_NAVIGATION_TIMEOUT": limits.page_seconds * 1000,
-        "CONCURRENT_REQUESTS": 2 * limits.concurrency,
-        "CONCURRENT_REQUESTS_PER_DOMAIN": limits.site_concurrency,
-        "DOWNLOAD_SLOTS": {BROWSER_SLOT: {"concurrency": 2 * limits.concurrency, "delay": 0}},
-        "DOWNLOAD_TIMEOUT": limits.fetch_seconds,
+        # A page's and a fetch's time are kept by our own time-outs, which do not run while a request
+        # waits for a slot; these only catch what those would miss.
+        "PLAYWRIGHT_DEFAULT_NAVIGATION_TIMEOUT": (limits.page_seconds + MOST_PATIENCE) * 1000,
+        "DOWNLOAD_TIMEOUT": limits.fetch_seconds + MOST_PATIENCE,
+        "CONCURRENT_REQUESTS": 4 * limits.concurrency,
+        # Plain fetches only: a site's limit over everything is held in the guard (crawler.pace).
+        "CONCURRENT_REQUESTS_PER_DOMAIN": max(limits.site_concurrency, limits.concurrency),
         "DOWNLOAD_MAXSIZE": limits.max_file_bytes,
         "DOWNLOAD_WARNSIZE": 0,
         "DOWNLOAD_VERIFY_CERTIFICATES": True,
@@ -72,6 +68,8 @@ def settings(order: CrawlOrder, browser: Browser, user_agent: str) -> dict[str, 
         "RETRY_ENABLED": False,
         "HTTPCACHE_ENABLED": False,
         "ROBOTSTXT_OBEY": False,
+        # It takes a page's rendering for the site's latency; crawler.pace does it in the guard.
+        "AUTOTHROTTLE_ENABLED": False,
         "TELNETCONSOLE_ENABLED": False,
         "REMOTE_CONTROL_ENABLED": False,
         "LOG_FILE": str(order.directory / "crawl.log"),
@@ -91,8 +89,7 @@ def crawl(order: CrawlOrder) -> int:
     browser = find_browser(order.browser)
     load_signer(order.key)
     SnapshotStore(order.store)
-    contact = f" (+{order.contact})" if order.contact else ""
-    user_agent = USER_AGENT.format(version=version("spaceaudit"), contact=contact)
+    identity = user_agent(order.contact)
     failed: list[str] = []
 
     def tell_and_count(event: str, details: dict[str, str]) -> None:
@@ -107,8 +104,8 @@ def crawl(order: CrawlOrder) -> int:
 
     # Told to log everything, it asks the browser once more for the headers of every answer.
     logging.getLogger("scrapy-playwright").setLevel(logging.INFO)
-    process = AsyncCrawlerProcess(settings(order, browser, user_agent))
-    process.crawl(SpaceSpider, order=order, user_agent=user_agent, tell=tell_and_count, over=over)
+    process = AsyncCrawlerProcess(settings(order, browser, identity))
+    process.crawl(SpaceSpider, order=order, user_agent=identity, tell=tell_and_count, over=over)
     process.start()
     logging.getLogger(__name__).info("visits failed: %s", failed)
     return 1 if failed else 0

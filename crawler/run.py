@@ -36,7 +36,10 @@ class CrawlLacksError(CrawlError):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """One event of a running crawl: ``page``, ``file``, ``stored`` or ``failed``."""
+    """One event of a running crawl: ``page``, ``file``, ``stored`` or ``failed``.
+
+    ``waiting`` belongs to no space: everything waits, and ``why`` says for what and until when.
+    """
 
     event: str
     space: str

@@ -1,7 +1,8 @@
 """The spider: visits nominated spaces, several at once, and yields each finished visit as an item.
 
-Pages and files are asked for through Scrapy's engine (``download_async``), so its per-site
-limits, time-outs and size caps hold; what belongs to one space stays together in ``Visit``.
+Pages and files are asked for through Scrapy's engine (``download_async``), so its size caps hold;
+when they may be is up to ``crawler.manners``, how many at once to ``crawler.pace``. What belongs to one
+space stays together in ``Visit``.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import logging
 import shutil
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +26,16 @@ from crawler.addresses import EgressPolicy, parse_allow
 from crawler.archive import ARCHIVE_ERRORS
 from crawler.cutting import watch
 from crawler.guard import Guard
+from crawler.identity import mail_of
+from crawler.manners import Manners
+from crawler.pace import SitePace, site_of
+from crawler.passage import Paced
+from crawler.patience import patient
+from crawler.plain import header_map
+from crawler.quiet import parse_quiet_hours
 from crawler.sibling import MissingPages
 from crawler.signing import Signer, load_signer
+from crawler.siteslots import site_slots
 from crawler.store import SnapshotStore, StoreError
 from crawler.task import CrawlOrder, Receipt, SpaceTask
 from crawler.timestamp import Stamper, TimestampError, Token, stamped_text
@@ -74,13 +84,23 @@ class SpaceSpider(Spider):
         self.tell = tell
         self.over = over
         self.identity = user_agent
+        self._mail = mail_of(order.contact)
         limits = order.limits
         policy = EgressPolicy(
             allow=parse_allow(order.egress_allow),
             max_response_bytes=limits.max_file_bytes,
             max_seconds=max(limits.page_seconds, limits.fetch_seconds),
         )
-        self.guard = Guard(policy)
+        self.pace = SitePace(
+            site_slots(order.site_slots, limits.site_concurrency), limits.site_concurrency
+        )
+        self.guard = Guard(policy, pace=Paced(self.pace))
+        self.manners = Manners(
+            self.pace,
+            parse_quiet_hours(limits.quiet_hours, limits.timezone),
+            lambda words: tell("waiting", {"space": "", "why": words}),
+            begin=order.now,
+        )
 
     async def start(self) -> AsyncIterator[FinishedVisit]:
         """Visit all spaces; yields each as it is finished."""
@@ -92,6 +112,7 @@ class SpaceSpider(Spider):
                 yield finished
         finally:
             await self.guard.stop()
+            self.pace.slots.close()
         await self._all_sealed()
         self.over()
         # Left alone, the engine looks for more to do for up to five seconds.
@@ -128,12 +149,30 @@ class SpaceSpider(Spider):
             user_agent=self.identity,
             tell=self.tell,
             store=SnapshotStore(self.order.store),
+            manners=self.manners,
         )
 
     async def _download(self, request: Request) -> Response:
         if self.crawler.engine is None:
             raise RuntimeError("the engine is not running")
-        return await self.crawler.engine.download_async(request)
+        job = request.meta["guard_job"]
+        waited = partial(self.pace.waited, job)
+        if request.meta.get("playwright"):
+            request.meta["waited"] = waited
+            # Beside the plain fetches, not in line with them: a page holds its place for seconds.
+            request.meta["download_slot"] = f"pages of {site_of(request.url)}"
+            # Once more: it had its turn before it waited for a place in the browser.
+            await self.manners.clear(job, request.url)
+            return await self.crawler.engine.download_async(request)
+        await self.manners.turn(job, request.url)
+        if self._mail:
+            request.headers["From"] = self._mail
+        async with patient(self.order.limits.fetch_seconds, waited):
+            response = await self.crawler.engine.download_async(request)
+        if request.url.startswith("https:"):
+            # What https carries the guard does not see.
+            await self.pace.heard(job, site_of(request.url), response.status, header_map(response))
+        return response
 
     async def _visit(self, task: SpaceTask, means: Means) -> FinishedVisit | None:
         folder = self._folder_of(task)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 
 class Order(BaseModel):
@@ -42,16 +42,23 @@ class Limits(Order):
     #: One plain fetch.
     fetch_seconds: float = Field(default=60, gt=0)
     max_pages: int = Field(default=80, ge=1)
-    max_depth: int = Field(default=6, ge=1)
+    max_depth: int = Field(default=6, ge=0)
     max_resources: int = Field(default=300, ge=0)
     max_file_bytes: int = Field(default=64 * 1024 * 1024, gt=0)
-    #: The whole visit: pages not reached by then go to the ledger.
+    #: All that a visit brings home, browser and plain fetches: what is under way then is finished.
+    max_visit_bytes: int = Field(default=1024**3, gt=0)
+    #: The visit at work: pages and files not reached by then go to the ledger.
     visit_minutes: float = Field(default=20, gt=0)
     #: At least this often everything is read by the browser, changed or not; 0: at every visit.
     full_visit_days: float = Field(default=7, ge=0)
-    #: Pages open at once in the browser, and requests at once to one site.
+    #: Pages open at once in the browser.
     concurrency: int = Field(default=4, ge=1)
-    site_concurrency: int = Field(default=4, ge=1)
+    #: Requests under way to one site at once, a page's own and plain fetches, over all that share
+    #: ``CrawlOrder.site_slots``. A browser alone opens six connections: this is two visitors' load.
+    site_concurrency: int = Field(default=12, ge=1)
+    #: Times of day at which nothing is asked for (``07:30-12:00,14:00-17:30``), and their zone.
+    quiet_hours: str = ""
+    timezone: str = "Asia/Shanghai"
 
 
 class CrawlOrder(Order):
@@ -76,6 +83,10 @@ class CrawlOrder(Order):
     timestamp_ca: Path | None = None
     #: Who allowed in writing to visit what robots.txt asks robots to leave alone; empty: it is obeyed.
     robots_authority: str = ""
+    #: Where crawls on this machine share the slots of sites; None: a crawl counts for itself.
+    site_slots: Path | None = None
+    #: A pretended date-time at the start of the crawl, for rehearsals: quiet hours go by it.
+    now: AwareDatetime | None = None
 
     @property
     def receipts(self) -> Path:

@@ -12,10 +12,12 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urljoin
 
+from playwright.async_api import Response
 from w3lib.url import safe_url_string
 
 from crawler.access import (
@@ -43,13 +45,14 @@ from crawler.frontier import Frontier, PlannedPage
 from crawler.guard import Guard
 from crawler.hosts import HostBook, host_of
 from crawler.learning import Learner, must_learn
+from crawler.manners import Manners
 from crawler.openness import judge_file, needs_another_fetch
 from crawler.pageinfo import add_unasked, gaps, not_captured, write_pageinfo
 from crawler.plain import Download, Fetched, PlainClient
 from crawler.reading import PageReading
 from crawler.recorder import Recorder
 from crawler.revisit import Revisit
-from crawler.robots import Robots, read_robots
+from crawler.robots import RobotsBook
 from crawler.sibling import Missing, MissingPages, sibling_of
 from crawler.store import SnapshotStore
 from crawler.task import CrawlOrder, SpaceTask
@@ -86,6 +89,7 @@ class Means:
     user_agent: str
     tell: Tell
     store: SnapshotStore
+    manners: Manners
 
 
 class Visit:
@@ -103,9 +107,7 @@ class Visit:
         self._hosts = HostBook()
         info = warc_info(task, order, self.snapshot_id, means.user_agent)
         self._archive = Archive(warc, info, self._address_of)
-        self._recorder = Recorder(
-            self._archive, lambda r: is_denial(r.url, dict(r.headers)), self._hosts
-        )
+        self._recorder = Recorder(self._archive, self._is_ours, self._hosts)
         self._plain = PlainClient(means.download, self.snapshot_id, self._archive, self._hosts)
         self._browser = BrowserClient(
             means.download,
@@ -124,7 +126,10 @@ class Visit:
         self._home = VisitedPage(PlannedPage(home, PageKind.HOME, 0, None))
         self._pages: dict[str, VisitedPage] = {home: self._home}
         self._files: dict[str, VisitedFile] = {}
-        self._robots = Robots()
+        self._robots = RobotsBook(
+            self._plain, order.robots_authority, partial(means.manners.space_out, self.snapshot_id)
+        )
+        self._budget = means.manners.budget(self.snapshot_id, self._limits)
         #: What an earlier visit read, looked at again before it is rendered; None for a full visit.
         self._revisit: Revisit | None = None
         self._opened = ExitStack()
@@ -138,11 +143,11 @@ class Visit:
     async def begin(self) -> None:
         """The first round; whoever calls holds one of the places for visits at work."""
         self._started = datetime.now(UTC)
-        self._end = asyncio.get_running_loop().time() + self._limits.visit_minutes * 60
         self._look_back()
         self._canary_before = await self._canary()
         await self._learn_site()
-        await self._round(1)
+        with self._budget.at_work():
+            await self._round(1)
 
     async def finish(self) -> Manifest:
         """The rounds after it; returns the manifest, with everything else in the WARC file."""
@@ -151,7 +156,8 @@ class Visit:
                 break
             await self._pause(number)
             async with self._means.visit_slots:
-                await self._round(number)
+                with self._budget.at_work():
+                    await self._round(number)
         await self._close_gaps()
         after = await self._canary()
         return self._manifest(Canary(url=self._canary_url, before=self._canary_before, after=after))
@@ -200,8 +206,8 @@ class Visit:
         """Read the pages that the pages read so far lead to, several at a time."""
         running: set[asyncio.Task[None]] = set()
         while True:
-            if asyncio.get_running_loop().time() > self._end:
-                self._frontier.give_up(f"访问超过 {self._limits.visit_minutes:g} 分钟")
+            if spent := self._budget.spent():
+                self._frontier.give_up(spent)
             while len(running) < self._limits.concurrency:
                 planned = self._frontier.take()
                 if planned is None:
@@ -227,6 +233,14 @@ class Visit:
 
     # One attempt
 
+    def _is_ours(self, response: Response) -> bool:
+        """Whether an answer is our guard's own; a site's is heard for what it says of the pace."""
+        headers = dict(response.headers)
+        ours = is_denial(response.url, headers)
+        if not ours:
+            self._means.manners.hear(self.snapshot_id, response.url, response.status, headers)
+        return ours
+
     async def _canary(self) -> Outcome:
         fetched = await self._plain.get(self._canary_url)
         return judge_plain(fetched.observation()).outcome
@@ -234,36 +248,34 @@ class Visit:
     async def _learn_site(self) -> None:
         """What the site asks of robots, and what it shows where there is nothing."""
         home = self._home.planned.url
-        await self._ask_robots()
         sibling = sibling_of(home, self._profile, self._order.crawl_id)
-        if sibling is not None and not self._robots.refusal(sibling):
+        if await self._robots.refusal(home) or sibling is None:
+            return
+        if await self._robots.refusal(sibling) is None:
             self._missing = await self._means.missing.at(sibling, self._look_at_missing)
 
     async def _look_at_missing(self, sibling: str) -> Missing | None:
         if (await self._plain.get(sibling)).status in REFUSED_PLAINLY:
             return Missing(sibling)
         # In a context of its own: it is no attempt at the space.
+        await self._means.manners.turn(self.snapshot_id, sibling)
         browsed = await self._browser.get(sibling, 0)
         if judge_page(browsed.seen, self._profile).outcome.visibility.access is Access.CANNOT_TELL:
             return None
         return Missing(sibling, browsed)
-
-    async def _ask_robots(self) -> None:
-        if not self._order.robots_authority:
-            self._robots = await read_robots(self._plain, self._home.planned.url)
 
     async def _pause(self, number: int) -> None:
         """Wait for the next round: longer each time, and at least as long as the site asked for."""
         pause = self._limits.attempt_gap_seconds * 2 ** (number - 2)
         await asyncio.sleep(max(pause, min(self._asked_pause, LONGEST_ASKED_PAUSE)))
         self._asked_pause = 0.0
-        if self._robots.fault is not None:
-            await self._ask_robots()
+        self._robots.forget_faults()
 
     async def _see(self, url: str, number: int) -> tuple[Browsed, Judgement]:
-        refusal = self._robots.refusal(url)
+        refusal = await self._robots.refusal(url)
         if refusal is not None:
             return Browsed(Observation(url, failure=refusal.outcome)), refusal
+        await self._means.manners.turn(self.snapshot_id, url)
         browsed = await self._browser.get(url, number)
         judged = judge_page(browsed.seen, self._profile)
         self._asked_pause = max(self._asked_pause, retry_after(browsed.seen.headers))
@@ -291,7 +303,7 @@ class Visit:
             del self._pages[url]
             return
         plain = None
-        asked = self._robots.refusal(url) is None
+        asked = await self._robots.refusal(url) is None
         if asked and (page is self._home or judged.outcome is not Outcome.OK):
             plain = await self._witness(url)
         page.browsed = browsed
@@ -329,7 +341,7 @@ class Visit:
     async def _is_unchanged(self, page: VisitedPage) -> bool:
         """Whether a page is as an earlier visit read it; then its reading of then stands."""
         url = page.planned.url
-        if self._revisit is None or self._robots.refusal(url) is not None:
+        if self._revisit is None or await self._robots.refusal(url) is not None:
             return False
         page.unchanged = await self._revisit.page(url)
         if page.unchanged is None:
@@ -355,8 +367,12 @@ class Visit:
         )
 
     async def _fetch(self, file: VisitedFile, number: int) -> None:
+        spent = self._budget.spent()
+        if spent:
+            self._leave_file(file, spent)
+            return
         started = datetime.now(UTC)
-        refusal = self._robots.refusal(file.found.url)
+        refusal = await self._robots.refusal(file.found.url)
         again = None
         if refusal is not None:
             fetched = Fetched(file.found.url, failure=refusal.outcome, detail=refusal.evidence)
@@ -385,6 +401,12 @@ class Visit:
         details = {"space": self.task.space, "url": file.found.url, "openness": opened.openness}
         self._means.tell("file", details)
 
+    def _leave_file(self, file: VisitedFile, why: str) -> None:
+        """Put a file into the ledger that there is no budget for; one that was tried keeps its place."""
+        if not file.seen:
+            self._frontier.leave_out_file(file.found, why)
+            del self._files[file.found.url]
+
     # What was brought home, and what was not
 
     def _address_of(self, url: str) -> str | None:
@@ -397,15 +419,15 @@ class Visit:
         """Fetch plainly what pages show and the browser did not bring whole, while there is time."""
         log = self._recorder.log
         add_unasked(log, self._pages.values())
-        wanted = [
-            url for url in gaps(log, self._archive.sha256_of) if not self._robots.refusal(url)
-        ]
-        if wanted and asyncio.get_running_loop().time() < self._end:
+        wanted = gaps(log, self._archive.sha256_of)
+        if wanted:
             async with self._means.visit_slots:
-                await self._all(wanted, self._fetch_gap)
+                with self._budget.at_work():
+                    await self._all(wanted, self._fetch_gap)
 
     async def _fetch_gap(self, url: str) -> None:
-        await self._plain.get(url)
+        if not self._budget.spent() and await self._robots.refusal(url) is None:
+            await self._plain.get(url)
 
     def _manifest(self, canary: Canary) -> Manifest:
         log, sha256_of = self._recorder.log, self._archive.sha256_of
@@ -424,6 +446,8 @@ class Visit:
             arrived=log.arrived(),
             scope=self._frontier.scope,
             earlier_images=again.images if again else {},
+            politeness=self._means.manners.record(self.snapshot_id, self._limits),
+            robots_sha256=self._robots.sha256_of(self._home.planned.url),
         )
         manifest = assemble(
             found,

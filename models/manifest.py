@@ -237,6 +237,38 @@ class HostFacts(Record):
     tls: TlsFacts | None = None
 
 
+class SitePause(Record):
+    """A site that was left alone for a while because it asked for it (``Retry-After``)."""
+
+    #: ``host:port``.
+    site: str
+    until: datetime
+    #: What it asked for, in seconds; None where another visit had been asked. No more than 15 minutes
+    #: are kept to in one go.
+    asked_seconds: float | None = None
+
+
+class Politeness(Record):
+    """How the sites were spared during a visit."""
+
+    #: Most requests under way to one site at once, over all visits; None in older snapshots.
+    site_concurrency: int | None = None
+    #: The fewest to which that fell because a site showed strain; None where it did not.
+    fewest: int | None = None
+    #: ``Crawl-delay`` or ``Request-rate`` of robots.txt, and what of it was kept to, in seconds.
+    asked_spacing: float | None = None
+    kept_spacing: float | None = None
+    pauses: tuple[SitePause, ...] = ()
+    #: Seconds for which pages and files were held back (pauses, spacing, quiet hours), and of that
+    #: for quiet hours; seconds for which requests waited for their turn.
+    held_seconds: float = 0.0
+    quiet_seconds: float = 0.0
+    waited_seconds: float = 0.0
+    quiet_hours: str = ""
+    #: All bytes that came from sites during the visit.
+    bytes: int | None = None
+
+
 class Versions(Record):
     """What did the work, so that a later reader can tell a change of tool from a change of space."""
 
@@ -308,6 +340,10 @@ class Manifest(Record):
     robots_authority: str = ""
     #: By what the addresses of the space were told, where no profile says it; empty: by the profile.
     scope: str = ""
+    #: SHA-256 of the robots.txt that was read; None where there was none to read.
+    robots_sha256: str | None = None
+    #: How the sites were spared; None in older snapshots.
+    politeness: Politeness | None = None
     versions: Versions
     content_digest: str = Field(default="")
 

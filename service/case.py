@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 
 from audit.review import decisions, in_force, with_states
 from audit.verdict import hold_against
-from models.manifest import Attempt, Canary, Manifest, PageCapture
+from models.manifest import Attempt, Canary, Manifest, PageCapture, Politeness
 from models.tables import (
     Campaign,
     Coverage,
@@ -214,6 +214,10 @@ class AccessShown(BaseModel):
     attempts: tuple[Attempt, ...] = ()
     declared: Visibility | None = None
     canary: Canary | None = None
+    #: Whose written consent opened what robots.txt closes; empty: it was obeyed.
+    robots_authority: str = ""
+    #: How the site was spared; None in older snapshots.
+    politeness: Politeness | None = None
 
 
 class DecisionShown(BaseModel):
@@ -244,7 +248,11 @@ def case_report(session: Session, desk: Desk, case: Case) -> CaseReport:
     access = AccessShown()
     if manifest is not None:
         access = AccessShown(
-            attempts=manifest.attempts, declared=manifest.declared, canary=manifest.canary
+            attempts=manifest.attempts,
+            declared=manifest.declared,
+            canary=manifest.canary,
+            robots_authority=manifest.robots_authority,
+            politeness=manifest.politeness,
         )
     return CaseReport(
         **dict(reported),

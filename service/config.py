@@ -32,6 +32,8 @@ from pydantic_settings import (
 )
 
 from crawler.addresses import AllowError, parse_allow
+from crawler.identity import is_contact
+from crawler.quiet import parse_quiet_hours, time_zone
 from service.errors import ConfigError
 from service.replay import REPLAY_FOLDER
 
@@ -98,8 +100,15 @@ class Config(BaseSettings):
     max_file_bytes: ByteSize = Field(
         default=ByteSize(64 * 1024 * 1024), gt=0, description="Largest file fetched (64MiB)."
     )
+    max_visit_bytes: ByteSize = Field(
+        default=ByteSize(1024**3),
+        gt=0,
+        description="Most that one visit to a space brings home, in all (1GiB).",
+    )
     visit_minutes: float = Field(
-        default=20, gt=0, description="Minutes that one visit to a space may take."
+        default=20,
+        gt=0,
+        description="Minutes at work that one visit to a space may take; waiting does not count.",
     )
     full_visit_days: float = Field(
         default=7,
@@ -111,10 +120,24 @@ class Config(BaseSettings):
         default=4, ge=1, le=64, description="Pages open at once in the browser, over all spaces."
     )
     site_concurrency: int = Field(
-        default=4, ge=1, le=64, description="Requests at once to one site, over all spaces."
+        default=12,
+        ge=1,
+        le=64,
+        description="Requests at once to one site (host:port), pages' own included, over all crawls "
+        "of this home; twelve are what two visitors' browsers send.",
+    )
+    timezone: str = Field(
+        default="Asia/Shanghai", description="Time zone that times of day are meant in."
+    )
+    quiet_hours: str = Field(
+        default="",
+        validate_default=True,
+        description="Times of day at which sites are left alone, such as school hours "
+        "(07:30-12:00,14:00-17:30); a crawl waits and goes on afterwards. Empty: none.",
     )
     user_agent_contact: str = Field(
-        default="", description="Address put into the user agent, so that a platform can ask."
+        default="",
+        description="Mail or web address put into the user agent, so that a platform can ask.",
     )
     robots_authority: str = Field(
         default="",
@@ -160,6 +183,33 @@ class Config(BaseSettings):
             parse_allow(value)
         except AllowError as error:
             raise ValueError(str(error)) from error
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone(cls, value: str) -> str:
+        time_zone(value)
+        return value
+
+    @field_validator("quiet_hours", mode="before")
+    @classmethod
+    def _spans(cls, value: object) -> object:
+        return ",".join(map(str, value)) if isinstance(value, list) else value
+
+    @field_validator("quiet_hours")
+    @classmethod
+    def _quiet(cls, value: str, info: ValidationInfo) -> str:
+        if "timezone" in info.data:
+            parse_quiet_hours(value, info.data["timezone"])
+        return value
+
+    @field_validator("user_agent_contact")
+    @classmethod
+    def _contact(cls, value: str) -> str:
+        if value and not is_contact(value):
+            raise ValueError(
+                f"{value!r} is no address of mail or of the web (https://…) in plain letters"
+            )
         return value
 
     @field_validator("timestamp_url")

@@ -254,6 +254,17 @@ async def _stamped(config: Config) -> Token:
         await stamper.stop()
 
 
+def _contact(config: Config) -> Check:
+    if not config.user_agent_contact:
+        return Check(
+            "contact",
+            ok=True,
+            found="no contact is set: a platform cannot ask who visits it",
+            advice="set SPACEAUDIT_USER_AGENT_CONTACT to a mail or web address",
+        )
+    return Check("contact", ok=True, found=f"+{config.user_agent_contact} in every request")
+
+
 def _replay(config: Config) -> Check:
     replayer = find_replayer(config.replay)
     if replayer is None:
@@ -281,4 +292,5 @@ CHECKS: tuple[Callable[[Config], Check], ...] = (
     _clock,
     _timestamp,
     _replay,
+    _contact,
 )

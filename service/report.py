@@ -78,6 +78,8 @@ class VisibilityShown(_Shown):
     state: Visibility
     reasons: tuple[AccessReason, ...]
     attempts: int
+    #: Whose written consent opened what robots.txt closes; empty: it was obeyed.
+    robots_authority: str = ""
 
 
 class ResourceShown(_Shown):
@@ -264,6 +266,7 @@ def _visibility(desk: Desk, row: Snapshot) -> VisibilityShown:
         state=row.visibility,
         reasons=_access_reasons(manifest),
         attempts=len(manifest.attempts) if manifest else 0,
+        robots_authority=manifest.robots_authority if manifest else "",
     )
 
 

@@ -34,6 +34,7 @@ COLUMNS = (
     "结论依据",
     "有效期至",
     "抓取时间",
+    "robots.txt 例外依据",
 )
 
 
@@ -70,6 +71,7 @@ def _cells(space: SpaceReport) -> Iterator[object]:
     yield ";".join(reason.label for reason in verdict.reasons) if verdict else ""
     yield local_time(verdict.valid_until) if verdict else ""
     yield local_time(space.snapshot.taken_at) if space.snapshot else ""
+    yield space.visibility.robots_authority if space.visibility else ""
 
 
 def _share(count: Count) -> str:

@@ -140,6 +140,8 @@ def _order(bench: Workbench, campaign: str, spaces: Sequence[NominatedSpace]) ->
             timestamp_url=bench.config.timestamp_url,
             timestamp_ca=bench.config.timestamp_ca,
             robots_authority=bench.config.robots_authority,
+            site_slots=bench.config.home / "site-slots",
+            now=bench.config.now,
         )
         if unfinished is None:
             settings = order.model_dump(mode="json", exclude={"spaces", "key", "store"})
@@ -209,10 +211,13 @@ def _limits(config: Config) -> Limits:
         max_depth=config.max_depth,
         max_resources=config.max_resources,
         max_file_bytes=int(config.max_file_bytes),
+        max_visit_bytes=int(config.max_visit_bytes),
         visit_minutes=config.visit_minutes,
         full_visit_days=config.full_visit_days,
         concurrency=config.concurrency,
         site_concurrency=config.site_concurrency,
+        quiet_hours=config.quiet_hours,
+        timezone=config.timezone,
     )
 
 

@@ -284,6 +284,7 @@ def test_doctor_ends_with_three_when_something_is_missing(
         "clock",
         "timestamp",
         "replay",
+        "contact",
     ]
     assert states["browser"] is False
     assert "MISSING" in spaceaudit("doctor").out

@@ -64,6 +64,14 @@ def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> N
         ("LOG_LEVEL", "loud", "debug"),
         ("MAX_FILE_BYTES", "a lot", "byte"),
         ("CONCURRENCY", "0", "greater than or equal to 1"),
+        ("SITE_CONCURRENCY", "65", "less than or equal to 64"),
+        ("MAX_VISIT_BYTES", "0", "greater than 0"),
+        ("QUIET_HOURS", "morning", "'morning' is no span of time"),
+        ("QUIET_HOURS", "07:30-12:00,13-14", "'13-14' is no span of time"),
+        ("QUIET_HOURS", "00:00-12:00,11:00-24:00", "leaves no time"),
+        ("TIMEZONE", "Asia/Quanzhou", "no time zone 'Asia/Quanzhou'"),
+        ("USER_AGENT_CONTACT", "ask me", "'ask me' is no address"),
+        ("USER_AGENT_CONTACT", "https://a.example/)\r\nX: y", "no address"),
     ],
 )
 def test_a_bad_value_names_its_variable(

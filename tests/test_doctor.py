@@ -34,9 +34,18 @@ def test_every_check_is_named_and_what_fails_has_advice(config: Config) -> None:
     checks = examine(config)
     names = ["browser", "sandbox", "fonts", "database", "store", "disk", "clock"]
     names += ["timestamp", "replay"]
+    names.append("contact")
     assert [each.name for each in checks] == names
     assert all(each.found for each in checks)
     assert all(each.advice for each in checks if not each.ok)
+
+
+def test_it_is_said_when_no_platform_can_ask_who_comes(config: Config) -> None:
+    silent = check("contact", config)
+    assert silent.ok
+    assert "SPACEAUDIT_USER_AGENT_CONTACT" in silent.advice
+    named = config.model_copy(update={"user_agent_contact": "audit@edu.example"})
+    assert "+audit@edu.example" in check("contact", named).found
 
 
 def test_a_missing_browser_is_missing(config: Config) -> None:

@@ -16,6 +16,8 @@ from models.database import migrate, open_engine, session
 from models.tables import Campaign, Decision, Finding
 from service.case import case_report, load_case
 from service.cli import run
+from service.commands import case as case_command
+from service.commands import report as report_command
 from service.errors import UserError
 from service.report import Report, build_report
 from service.report_csv import COLUMNS, report_csv, safe_cell
@@ -57,6 +59,7 @@ def test_the_report_has_the_fields_of_the_contract(made: Made) -> None:
         "state": "public",
         "reasons": [{"code": "ok", "evidence": "页面正常打开,有 11 段文字"}],
         "attempts": 1,
+        "robots_authority": "",
     }
     assert set(space["resources"][0]) >= {"url", "kind", "openness", "reason", "bytes", "sha256"}
     assert set(space["findings"][0]) == {
@@ -187,6 +190,29 @@ def test_the_case_as_data_adds_access_decisions_and_verdicts(made: Made) -> None
     assert document["verdict"]["state"] == "rejected"
     assert [each["space"] for each in document["verdicts"]] == ["s005"]
     assert document["decisions"] == []
+
+
+def test_by_whose_consent_robots_txt_was_passed_is_in_every_output(
+    made: Made, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add_campaign(made, spaces=2)
+    authority = "示例教育局〔2022〕1号"
+    for wacz, manifest in list(made.snapshots.manifests.items()):
+        if manifest.space == "s001":
+            changed = manifest.model_copy(update={"robots_authority": authority})
+            made.snapshots.manifests[wacz] = changed
+    report = built(made)
+    shown = {s.space: s.visibility.robots_authority for s in report.spaces if s.visibility}
+    assert shown == {"s001": authority, "s002": ""}
+    assert report_csv(report).decode("utf-8-sig").count(authority) == 1
+    report_command._print(report)
+    assert f"{authority}(1 个空间)" in capsys.readouterr().out
+    with session(made.desk.engine) as current:
+        campaign = current.exec(select(Campaign)).one()
+        found = load_case(current, made.desk, campaign, "s001")
+        assert case_report(current, made.desk, found).access.robots_authority == authority
+        case_command._print(found)
+    assert f"经书面同意后访问:{authority}" in capsys.readouterr().out
 
 
 # The commands, in the same process: their database is the fixture's, their rules the product's own.

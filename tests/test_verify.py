@@ -14,9 +14,11 @@ import pytest
 from sqlmodel import select
 
 from audit.records import keep_snapshot
+from crawler.signing import load_signer
 from crawler.store import SnapshotStore, token_name
 from crawler.task import Receipt
 from crawler.timestamp import Token, stamped_text
+from crawler.wacz import pack
 from models.database import session
 from models.tables import AuditEvent, Space
 from service import cli
@@ -26,7 +28,7 @@ from service.stamps import UNSTAMPED, record_stamp
 from service.workspace import open_database
 from tests.authority import Authority, NoOpensslError, answering, make_authority, stamp
 from tests.factories import CAMPAIGN, NOW, add_campaign, make_desk
-from tests.snapshots import manifest, write_snapshot
+from tests.snapshots import manifest, write_archive, write_snapshot
 
 Verify = Callable[..., tuple[int, Any]]
 
@@ -116,6 +118,16 @@ def worth(document: Any) -> dict[str, int]:
 def of_snapshots(document: Any) -> list[str]:
     # The factories' rows are not in the audit log, which is another test's matter.
     return [line for line in document["broken"] if ".wacz" in line]
+
+
+def test_by_whose_consent_robots_txt_was_passed_is_said(verify: Verify, tmp_path: Path) -> None:
+    authority = "示例教育局〔2022〕1号"
+    path = tmp_path / "snapshot.wacz"
+    signer = load_signer(tmp_path / "key.pem")
+    pack(write_archive(tmp_path), manifest(robots_authority=authority), signer, path)
+    code, said = verify(path)
+    assert (code, said["broken"]) == (ExitCode.DONE, [])
+    assert said["robots_authorities"] == {authority: 1}
 
 
 def test_a_file_is_verified_with_the_stamp_beside_it(

@@ -24,7 +24,16 @@ from models.tables import Campaign
 from service.campaigns import find_campaign
 from service.commands.nominations import ProfileOption, import_path, print_result, result_document
 from service.config import Config, load_config
-from service.console import CampaignOption, JsonOption, err, examples, out, print_json, print_table
+from service.console import (
+    CampaignOption,
+    JsonOption,
+    err,
+    examples,
+    out,
+    print_json,
+    print_table,
+    remark,
+)
 from service.errors import ExitCode, UserError
 from service.nominations import NominatedSpace, current_nominations
 from service.screenings import difference, screen_space
@@ -45,6 +54,10 @@ FreshOption = Annotated[
         "--fresh", help="Read every page with the browser, also those that did not change."
     ),
 ]
+#: Said before sites are visited by somebody they cannot write to.
+NO_CONTACT = (
+    "未设置联系方式:平台的管理员无从联系访问者。请把邮箱或网址写入 SPACEAUDIT_USER_AGENT_CONTACT"
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -181,11 +194,18 @@ def _visit(bench: Workbench, campaign: Campaign, spaces: Sequence[NominatedSpace
     """Visit spaces, screening each as soon as its snapshot stands."""
     if not spaces:
         return CrawlResult()
+    if not bench.config.user_agent_contact:
+        remark(NO_CONTACT)
     by_code = {space.code: space for space in spaces}
     with _progress("抓取与筛查", len(spaces)) as (progress, task):
         pages: Counter[str] = Counter()
 
         def follow(event: CrawlProgress) -> None:
+            if event.event == "waiting":
+                # Also where no progress line is drawn: a log has to say why nothing happens.
+                progress.console.print(event.details["why"], markup=False, soft_wrap=True)
+                progress.update(task, note=event.details["why"])
+                return
             pages[event.event] += 1
             if event.event == "stored" and event.space in by_code:
                 screen_space(bench, campaign, by_code[event.space])

@@ -14,7 +14,7 @@ from service.case import Case, case_report, load_case
 from service.config import load_config
 from service.console import CampaignOption, JsonOption, examples, out, print_table
 from service.desk import desk_of
-from service.wording import local_time, masked, size_text
+from service.wording import local_time, manners_text, masked, size_text
 from service.workbench import open_workbench
 
 SpaceArgument = Annotated[str, typer.Argument(help="Identifier of the space (编号).")]
@@ -89,6 +89,8 @@ def _access(found: Case) -> None:
         for each in attempts
     ]
     print_table(("次", "时间", "浏览器", "状态", "普通访问", "证据"), rows, "访问证据")
+    for line in manners_text(found.manifest) if found.manifest else ():
+        _say(line)
 
 
 def _findings(found: Case) -> None:

@@ -116,6 +116,8 @@ def _order(address: str, profile: str, directory: Path) -> CrawlOrder:
         directory=directory,
         key=directory / "key.pem",
         contact=config.user_agent_contact,
+        robots_authority=config.robots_authority,
+        site_slots=config.home / "site-slots",
     )
 
 

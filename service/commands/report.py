@@ -101,6 +101,13 @@ def _print(made: Report) -> None:
     if sums[None]:
         parts.append(f"尚无结论 {sums[None]}")
     out.print(" · ".join(parts))
+    authorities = Counter(
+        each.visibility.robots_authority for each in made.spaces if each.visibility
+    )
+    for authority, number in sorted(authorities.items()):
+        if authority:
+            said = f"robots.txt 不许机器人访问的地方,经书面同意后访问:{authority}({number} 个空间)"
+            out.print(said, markup=False, soft_wrap=True)
 
 
 def _cells(space: SpaceReport) -> Iterator[object]:

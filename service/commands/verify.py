@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -14,7 +16,7 @@ from cryptography import x509
 from sqlmodel import Session, select
 
 from crawler.signing import load_signer
-from crawler.store import SnapshotStore, StoreError
+from crawler.store import SnapshotReader, SnapshotStore, StoreError
 from crawler.timestamp import TimestampError, digest_of, load_authorities
 from crawler.verification import Stamp, check_stamp, flaws
 from crawler.wacz import file_sha256
@@ -47,6 +49,8 @@ class _Checked:
     snapshots: int = 0
     broken: list[str] = field(default_factory=list)
     stamps: Counter[str] = field(default_factory=Counter)
+    #: By whose written consent robots.txt was not obeyed, and in how many snapshots.
+    authorities: Counter[str] = field(default_factory=Counter)
 
     def take(self, where: str, stamp: Stamp) -> None:
         """Count a snapshot's time stamp; a broken one is among what does not hold."""
@@ -103,7 +107,14 @@ def verify(
         checked = _check_campaign(config, campaign or "", trusted)
     if as_json:
         stamps = {worth: checked.stamps[worth] for worth in STAMP_WORDS}
-        print_json({"checked": checked.snapshots, "broken": checked.broken, "timestamps": stamps})
+        print_json(
+            {
+                "checked": checked.snapshots,
+                "broken": checked.broken,
+                "timestamps": stamps,
+                "robots_authorities": dict(checked.authorities),
+            }
+        )
     else:
         _print(checked)
     if checked.broken:
@@ -119,6 +130,9 @@ def _print(checked: _Checked) -> None:
     said = [words.format(count) for words, count in counts if count]
     if said:
         out.print(";".join(said), highlight=False, soft_wrap=True)
+    for authority, count in sorted(checked.authorities.items()):
+        words = f"robots.txt 不许机器人访问的地方,经书面同意后访问 {count} 份:{authority}"
+        out.print(words, markup=False, highlight=False, soft_wrap=True)
 
 
 def _authorities(path: Path | None) -> Sequence[x509.Certificate]:
@@ -137,8 +151,16 @@ def _check_file(path: Path, trusted: Sequence[x509.Certificate]) -> _Checked:
     beside = path.with_suffix(".tsr")
     token = beside.read_bytes() if beside.is_file() else None
     checked = _Checked(1, [f"{path}: {flaw}" for flaw in flaws(path)])
+    _note_authority(path, checked)
     checked.take(str(path), check_stamp(path, token, trusted))
     return checked
+
+
+def _note_authority(path: Path, checked: _Checked) -> None:
+    """Count by whose consent robots.txt was not obeyed; a broken file has been told of already."""
+    with suppress(zipfile.BadZipFile, KeyError, ValueError), SnapshotReader(path) as reader:
+        if reader.manifest.robots_authority:
+            checked.authorities[reader.manifest.robots_authority] += 1
 
 
 def _check_campaign(config: Config, code: str, trusted: Sequence[x509.Certificate]) -> _Checked:
@@ -173,6 +195,7 @@ def _check_snapshot(
             if not found and f"sha256:{file_sha256(path)}" != snapshot.digest:
                 found.append(f"{where}: is not the file that was recorded")
             checked.broken += found
+            _note_authority(path, checked)
             token = reference.store.token(snapshot.wacz)
             recorded = reference.tokens.get(snapshot.id)
             if recorded is not None and (token is None or digest_of(token) != recorded):

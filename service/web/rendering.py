@@ -22,7 +22,7 @@ from models.vocabulary import (
 from rules.reasons import reasons_for
 from service.overview import SHOWN_COVERAGE
 from service.web.evidence import in_context
-from service.wording import local_time, masked, size_text
+from service.wording import local_time, manners_text, masked, size_text
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -68,7 +68,9 @@ _environment.globals.update(
     reasons_for=reasons_for,
     web_link=web_link,
 )
-_environment.filters.update(local_time=local_time, masked=masked, size_text=size_text)
+_environment.filters.update(
+    local_time=local_time, manners_text=manners_text, masked=masked, size_text=size_text
+)
 
 
 def render(
