@@ -48,6 +48,9 @@ from rules.profile import load_profile
 
 log = logging.getLogger(__name__)
 
+#: Visits at work beyond the pages open at once: while one fetches its files another has its tab, and
+#: each goes on in the one tab it has. With none in waiting, visits take a second one for a while.
+WAITING_VISITS = 2
 #: Between two looks whether the last snapshots have been sealed, in seconds.
 SEALING_SECONDS = 0.02
 
@@ -144,7 +147,7 @@ class SpaceSpider(Spider):
             download=self._download,
             profile=load_profile(self.order.profile),
             turns=Turns(self.order.limits.concurrency),
-            visit_slots=asyncio.Semaphore(self.order.limits.concurrency),
+            visit_slots=asyncio.Semaphore(self.order.limits.concurrency + WAITING_VISITS),
             missing=MissingPages(),
             user_agent=self.identity,
             tell=self.tell,

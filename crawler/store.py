@@ -157,6 +157,10 @@ HEAD_BYTES = 256 * 1024
 Find = Callable[[str], AbstractContextManager[Path]]
 
 
+#: Why an answer is not whole, where it was we who wanted no more of it (``WARC-Truncated``).
+OUR_CUTS = frozenset({"length", "time"})
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a record is in the WARC file, and what the index says of it."""
@@ -229,6 +233,8 @@ class SnapshotReader:
     def body(self, url: str) -> bytes | None:
         """The bytes of a captured file or picture, from the earlier snapshot when they stayed the same.
 
+        Of a file that we cut off, its beginning.
+
         Raises:
             StoreError: the earlier snapshot is not to be found.
         """
@@ -237,7 +243,11 @@ class SnapshotReader:
         # Films are asked for in parts, the first part first.
         parts = [place for place in places if place.is_part][:1]
         bodies = (self.payload(place) for place in (*whole, *parts))
-        return next((body for body in bodies if body is not None), None)
+        kept = next((body for body in bodies if body is not None), None)
+        if kept is not None:
+            return kept
+        beginnings = (self._beginning(place) for place in whole)
+        return next((body for body in beginnings if body), None)
 
     def resource(self, uri: str) -> bytes | None:
         """The content of a ``resource`` record, the newest of its name."""
@@ -256,6 +266,16 @@ class SnapshotReader:
         record = self.record(place)
         if record.rec_headers.get_header("WARC-Truncated"):
             # A head without its body, or a part of one: never the bytes of the address.
+            return None
+        content: bytes = record.content_stream().read()
+        return content
+
+    def _beginning(self, place: Place) -> bytes | None:
+        """What was taken of an answer that we cut off ourselves, being too large or too slow."""
+        if place.is_reference:
+            return None
+        record = self.record(place)
+        if record.rec_headers.get_header("WARC-Truncated") not in OUR_CUTS:
             return None
         content: bytes = record.content_stream().read()
         return content

@@ -13,7 +13,7 @@ from crawler.steadiness import close_soon
 #: Until a tab nobody goes on in is closed, in seconds: the next page of a visit follows at once.
 KEPT_SECONDS = 0.5
 #: Pages read in one tab; a leak of the browser's or of a site's scripts then ends with it.
-MOST_USES = 20
+MOST_USES = 8
 
 
 class Tabs:

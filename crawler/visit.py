@@ -205,20 +205,29 @@ class Visit:
     async def _walk(self, number: int) -> None:
         """Read the pages that the pages read so far lead to, several at a time."""
         running: set[asyncio.Task[None]] = set()
-        while True:
-            if spent := self._budget.spent():
-                self._frontier.give_up(spent)
-            while len(running) < self._limits.concurrency:
-                planned = self._frontier.take()
-                if planned is None:
-                    break
-                page = self._pages.setdefault(planned.url, VisitedPage(planned))
-                running.add(asyncio.create_task(self._attempt(page, number)))
-            if not running:
-                return
-            done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
+        try:
+            while True:
+                if spent := self._budget.spent():
+                    self._frontier.give_up(spent)
+                running |= self._begun(number, self._limits.concurrency - len(running))
+                if not running:
+                    return
+                done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+        finally:
+            # A fault of ours in one of them: the others must not go on in what is about to be closed.
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+
+    def _begun(self, number: int, most: int) -> set[asyncio.Task[None]]:
+        """Attempts at the next pages, ``most`` of them."""
+        begun: set[asyncio.Task[None]] = set()
+        while len(begun) < most and (planned := self._frontier.take()) is not None:
+            page = self._pages.setdefault(planned.url, VisitedPage(planned))
+            begun.add(asyncio.create_task(self._attempt(page, number)))
+        return begun
 
     async def _all(self, items: Iterable[T], work: Callable[[T], Awaitable[None]]) -> None:
         slots = asyncio.Semaphore(self._limits.concurrency)

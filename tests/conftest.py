@@ -7,9 +7,14 @@ import os
 from collections.abc import Generator, Iterator
 
 import pytest
+from hypothesis import settings
 
 from crawler.browser import Browser, BrowserNotFound, find_browser
 from tests.postgres import NoPostgresError, Postgres, running_postgres
+
+# How long an example takes says something of the machine, not of the code.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 #: With this set, a test that is skipped because a browser or server is missing fails instead.
 REQUIRE = "SPACEAUDIT_REQUIRE_SERVERS"

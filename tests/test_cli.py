@@ -277,6 +277,7 @@ def test_doctor_ends_with_three_when_something_is_missing(
     states = {check["name"]: check["ok"] for check in said.document}
     assert list(states) == [
         "browser",
+        "sandbox",
         "fonts",
         "database",
         "store",
