@@ -10,11 +10,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-import zipfile
-import zlib
 from collections.abc import Sequence
 from http import HTTPStatus
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -24,7 +22,6 @@ from starlette.requests import Request
 from starlette.responses import (
     FileResponse,
     HTMLResponse,
-    JSONResponse,
     PlainTextResponse,
     Response,
 )
@@ -35,9 +32,12 @@ from crawler.store import SnapshotStore, snapshot_name
 from models.manifest import EarlierSnapshot
 from service.replay import Replayer
 from service.web.replay.ranges import snapshot_bytes
+from service.web.replay.resolved import UNREADABLE
+from service.web.replay.shelf import Shelf, view_name
 from service.web.security import Guarded
 
 _SHA256 = re.compile("[0-9a-f]{64}")
+_STATE = re.compile("[0-9a-f]{16}")
 _HERE = Path(__file__).parent
 # They stand in the page itself, under their hashes, so that no further path is served.
 _STYLE = (_HERE / "view.css").read_text(encoding="utf-8")
@@ -74,13 +74,14 @@ def create_replay_app(store: SnapshotStore, replayer: Replayer) -> ASGIApp:
         routes=[
             Route("/view/{digest}", _view),
             Route("/snapshots/{digest}.wacz", _snapshot),
-            Route("/snapshots/{digest}.json", _package),
+            Route("/resolved/{digest}.{state}.wacz", _resolved),
             Route("/replay/ui.js", _interface),
             Route("/replay/sw.js", _worker),
         ],
         exception_handlers={HTTPException: _refused},
     )
     app.state.store = store
+    app.state.shelf = Shelf(store)
     app.state.replayer = replayer
     return Guarded(app, headers=HEADERS)
 
@@ -93,9 +94,15 @@ def _view(request: Request) -> HTMLResponse:
     if urlsplit(url).scheme not in ("http", "https") or not (moment.isdecimal() or not moment):
         raise HTTPException(HTTPStatus.NOT_FOUND)
     replayer: Replayer = request.app.state.replayer
+    store: SnapshotStore = request.app.state.store
+    earlier = _earlier(store, name)
     page = _templates.get_template("view.html").render(
         digest=digest,
-        suffix="json" if _earlier(request.app.state.store, name) else "wacz",
+        source=f"/resolved/{view_name(store, name, earlier)}"
+        if earlier
+        else f"/snapshots/{digest}.wacz",
+        resolved=bool(earlier),
+        incomplete=not all(store.exists(each.wacz) for each in earlier),
         url=url,
         ts=moment,
         style=_STYLE,
@@ -107,35 +114,32 @@ def _view(request: Request) -> HTMLResponse:
 
 
 def _snapshot(request: Request) -> Response:
-    """A snapshot's bytes."""
+    """A snapshot's bytes, as they were signed."""
     name = _present(request, _digest(request))
     return snapshot_bytes(request, request.app.state.store, name)
 
 
-def _package(request: Request) -> JSONResponse:
-    """A snapshot with the earlier ones whose bytes it refers to, as one package of several files."""
+def _resolved(request: Request) -> Response:
+    """A later snapshot made whole with what it refers to in earlier ones; of another there is none."""
     name = _present(request, _digest(request))
-    store: SnapshotStore = request.app.state.store
-    names = [name, *(earlier.wacz for earlier in _earlier(store, name))]
-    files = [
-        {
-            "name": PurePosixPath(each).name,
-            "path": f"/snapshots/{PurePosixPath(each).name}",
-            "hash": f"sha256:{PurePosixPath(each).stem}",
-            "bytes": store.size(each),
-        }
-        for each in names
-        if store.exists(each)
-    ]
-    package = {"profile": "multi-wacz-package", "resources": files}
-    return JSONResponse(package, headers={"Cache-Control": "no-store"})
+    store, shelf = request.app.state.store, request.app.state.shelf
+    view = f"{request.path_params['digest']}.{request.path_params['state']}.wacz"
+    if not _STATE.fullmatch(request.path_params["state"]):
+        raise HTTPException(HTTPStatus.NOT_FOUND)
+    if view not in shelf and view != view_name(store, name, _earlier(store, name)):
+        raise HTTPException(HTTPStatus.NOT_FOUND)
+    try:
+        return snapshot_bytes(request, shelf, view)
+    except UNREADABLE as error:
+        detail = f"回放视图做不出来:{error}"
+        raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, detail) from error
 
 
 def _earlier(store: SnapshotStore, name: str) -> Sequence[EarlierSnapshot]:
     try:
         with store.reader(name) as reader:
             return reader.manifest.earlier
-    except (zipfile.BadZipFile, zlib.error, KeyError, ValueError):
+    except UNREADABLE:
         # What is broken is replayed as far as it goes; ``spaceaudit verify`` names it.
         return ()
 
