@@ -49,6 +49,8 @@ SLOW_SECONDS = 2.0
 SLOW_TIMES = 4.0
 #: What one answer weighs in the latency that is looked at: about the last ten count.
 _WEIGHT = 0.2
+#: So many good answers in a row tell of a site that is well: a single 503 is then its address's.
+WELL_ANSWERS = 10
 #: Seconds without strain after which a site gets one slot more.
 RECOVER_SECONDS = 5.0
 #: Several refusals within a second are one: they were under way together.
@@ -71,6 +73,8 @@ class _Site:
     #: Moments on the monotonic clock: when the next request may begin, and the pace last changed.
     next_start: float = 0.0
     changed: float = 0.0
+    #: Good answers in a row.
+    well: int = 0
 
     def answered(self, seconds: float) -> None:
         """An answer began after so many seconds."""
@@ -85,12 +89,17 @@ class _Site:
 
     def went_well(self) -> None:
         """An answer was no refusal."""
+        self.well += 1
         self.spacing *= _SPACING_DECAY
         if self.spacing < _LEAST_SPACING:
             self.spacing = 0.0
 
-    def refused(self) -> None:
-        """The site said that it is asked too much."""
+    def refused(self, *, outright: bool) -> None:
+        """The site said that it is asked too much; not ``outright``, that something is out of service."""
+        well, self.well = self.well, 0
+        if not outright and well >= WELL_ANSWERS:
+            # One address is out of service, and not the site.
+            return
         now = time.monotonic()
         if self.changed and now - self.changed < _ONE_EVENT_SECONDS:
             return
@@ -212,8 +221,8 @@ class SitePace:
         if status not in REFUSING:
             site.went_well()
             return
-        site.refused()
         asked = retry_after(headers)
+        site.refused(outright=status == 429 or asked > 0)
         if asked <= 0:
             return
         until = time.time() + min(asked, LONGEST_PAUSE)

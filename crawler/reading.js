@@ -1,6 +1,10 @@
 // Reads one frame of a rendered page: its visible text with the place of every line, its links,
 // pictures and files, and the signs a site profile asks for. Runs in the page; returns JSON.
 (options) => {
+  // What moves is shown as it ends: text and picture are taken one after the other.
+  for (const motion of document.getAnimations?.() ?? []) {
+    try { motion.finish(); } catch { motion.cancel(); }
+  }
   const blocks = [], links = [], files = [], images = [], embeds = [], unread = [];
   const SKIP = new Set(["SCRIPT", "STYLE", "NOSCRIPT", "TEMPLATE", "HEAD", "META", "LINK"]);
   const TEXT_FIELDS = new Set(["text", "search", "button", "submit", "reset", "url", "email", "tel", "number"]);

@@ -12,7 +12,14 @@ import pytest
 
 from crawler.addresses import Denial, EgressPolicy
 from crawler.guard import Guard
-from crawler.pace import FIRST_SPACING, MOST_SPACING, RECOVER_SECONDS, SLOW_SECONDS, SitePace
+from crawler.pace import (
+    FIRST_SPACING,
+    MOST_SPACING,
+    RECOVER_SECONDS,
+    SLOW_SECONDS,
+    WELL_ANSWERS,
+    SitePace,
+)
 from crawler.passage import QUIET_SECONDS, Paced
 from crawler.patience import patient
 from tests.guard_site import (
@@ -375,3 +382,17 @@ async def test_a_time_out_does_not_run_while_we_hold_something_up() -> None:
         await work(0.05)
     assert await work(None, 0.01) < 1
     assert await work(0.5, 0.01) < 0.4
+
+
+async def test_one_address_out_of_service_is_no_strain_of_its_site() -> None:
+    pace = SitePace(limit=8)
+    for _ in range(WELL_ANSWERS):
+        await pace.heard(JOB, "a:80", 200, {})
+    await pace.heard(JOB, "a:80", 503, {})
+    assert (pace.site("a:80").line.places, pace.site("a:80").next_delay()) == (8, 0.0)
+    await pace.heard(JOB, "a:80", 503, {})
+    assert pace.site("a:80").line.places == 4
+    for _ in range(WELL_ANSWERS):
+        await pace.heard(JOB, "b:80", 200, {})
+    await pace.heard(JOB, "b:80", 429, {})
+    assert pace.site("b:80").line.places == 4
