@@ -20,7 +20,7 @@ from crawler.browser import Browser
 from crawler.memory import renderers
 from models.vocabulary import Access, Outcome
 from tests.crawl_site import LIMITS, Crawled, answer, crawl, listening, order_for
-from tests.guard_site import Answer, Site
+from tests.guard_site import Answer, Site, holds
 from tests.hostile_site import GREETING, Pages, script
 
 pytestmark = pytest.mark.browser
@@ -113,9 +113,12 @@ def test_a_browser_that_hangs_is_given_up(browser_executable: Browser, tmp_path:
 def test_a_page_that_fills_the_memory_is_ended(browser_executable: Browser, tmp_path: Path) -> None:
     hoard = script(
         "const all = []; setInterval(() => {"
-        " for (let n = 0; n < 8; n++) all.push(new Uint8Array(1 << 24).fill(1)) }, 20)"
+        " for (let n = 0; n < 8; n++) all.push(new Uint8Array(1 << 24).fill(1)) }, 20)",
+        # It is waited for, so that the page is not read before it has filled the memory.
+        GREETING + "<img src=/silent>",
     )
-    site = Site(Pages({"/s/a/": hoard, "/s/b/": answer(GREETING), "/healthz": answer("ok")}))
+    table = {"/s/a/": hoard, "/s/b/": answer(GREETING), "/healthz": answer("ok")}
+    site = Site(Pages(table | {"/silent": holds()}))
     with listening(site), most_resident() as peak:
         limits = CRASH_LIMITS.model_copy(update={"page_seconds": 30, "concurrency": 1})
         spaces = {name: f"{site.url}s/{name}/" for name in "ab"}
