@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from subprocess import PIPE
 
 import pytest
 
 from crawler.memory import MOST_BYTES, browsers, descendants, own_bytes, renderers, share
 
-SLEEPS = "import sys; sys.stdin.read()"
+#: Says that it runs: right after its start a process is not yet known by its command line.
+SLEEPS = "import sys; print(flush=True); sys.stdin.read()"
 
 
 @pytest.mark.parametrize(
@@ -31,10 +33,13 @@ def test_only_a_browsers_processes_count() -> None:
     page = [*command, "--type=renderer"]
     main = [*command, "--remote-debugging-pipe"]
     with (
-        subprocess.Popen(command, stdin=subprocess.PIPE) as other,
-        subprocess.Popen(page, stdin=subprocess.PIPE) as shown,
-        subprocess.Popen(main, stdin=subprocess.PIPE) as started,
+        subprocess.Popen(command, stdin=PIPE, stdout=PIPE) as other,
+        subprocess.Popen(page, stdin=PIPE, stdout=PIPE) as shown,
+        subprocess.Popen(main, stdin=PIPE, stdout=PIPE) as started,
     ):
+        for process in (other, shown, started):
+            assert process.stdout is not None
+            process.stdout.readline()
         ours = os.getpid()
         assert {other.pid, shown.pid, started.pid} <= set(descendants(ours))
         assert shown.pid in renderers(ours)
