@@ -371,12 +371,6 @@ def _images(found: Found, sha256_of: Callable[[str], str | None]) -> list[ImageC
     return [captures[url] for url in sorted(captures)]
 
 
-def _image_name(url: str) -> str:
-    """A picture's address; one that is its own content goes by its digest."""
-    inline = url.startswith("data:")
-    return f"data:sha256-{hashlib.sha256(url.encode()).hexdigest()}" if inline else url
-
-
 def _refused(events: Sequence[GuardEvent]) -> list[NotCaptured]:
     return [
         NotCaptured(
