@@ -7,6 +7,7 @@ happens as JSON lines on standard output, logs to ``crawl.log`` in the order's d
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -30,6 +31,8 @@ from crawler.task import CrawlOrder
 
 #: Until a process whose work is done, but whose browser does not close, is ended, in seconds.
 CLOSING_SECONDS = 30.0
+#: New objects until the collector looks for cycles among them; Python's own 700 suits small programs.
+COLLECT_FROM = 20_000
 
 
 def settings(order: CrawlOrder, browser: Browser, identity: str) -> dict[str, Any]:
@@ -105,10 +108,22 @@ def crawl(order: CrawlOrder) -> int:
     # Told to log everything, it asks the browser once more for the headers of every answer.
     logging.getLogger("scrapy-playwright").setLevel(logging.INFO)
     process = AsyncCrawlerProcess(settings(order, browser, identity))
+    _collect_seldom()
     process.crawl(SpaceSpider, order=order, user_agent=identity, tell=tell_and_count, over=over)
     process.start()
     logging.getLogger(__name__).info("visits failed: %s", failed)
     return 1 if failed else 0
+
+
+def _collect_seldom() -> None:
+    """Leave what is loaded for good out of every collection, and collect less often.
+
+    A visit makes many short-lived objects and few cycles: by default the collector walks all
+    modules again and again for nothing (about 4 % of a crawl's CPU time).
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_FROM)
 
 
 def _end_in_any_case(code: Callable[[], int]) -> None:
