@@ -28,8 +28,8 @@ from _measuring import Cost, SideError, measured
 
 from crawler.browser import find_browser, launch_options
 from crawler.browsing import LOCALE, TIMEZONE, VIEWPORT
-from crawler.reading import SCREENSHOT_QUALITY
 from crawler.run import receipts
+from crawler.screenshots import SCREENSHOT_QUALITY
 from crawler.store import SnapshotReader, SnapshotStore
 from crawler.task import CrawlOrder, Limits, SpaceTask
 from models.vocabulary import Visibility

@@ -22,8 +22,10 @@ from crawler.openness import Opened, combine_fetches
 from crawler.pagelog import Row
 from crawler.pictures import image_captures, picture_url, record_pictures
 from crawler.plain import Fetched
-from crawler.reading import READER_VERSION, FoundImage, PageReading, strips_of
+from crawler.reading import READER_VERSION
+from crawler.readings import FoundImage, PageReading
 from crawler.revisit import Unchanged
+from crawler.screenshots import strips_of
 from crawler.task import CrawlOrder, SpaceTask
 from models.manifest import (
     Attempt,

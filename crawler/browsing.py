@@ -16,9 +16,11 @@ from crawler.faults import browser_fault, denial_for
 from crawler.guard import Guard, denial_of
 from crawler.pagelog import Row
 from crawler.plain import Download, first_line
-from crawler.reading import PageReading, Traffic, read_page, watch_shadows
+from crawler.reading import read_page, watch_shadows
+from crawler.readings import PageReading
 from crawler.recorder import Recorder
 from crawler.steadiness import Steadiness, close_soon
+from crawler.traffic import Traffic
 from crawler.turns import Turns
 from models.vocabulary import Outcome
 from rules.profile import Profile

@@ -22,7 +22,7 @@ from urllib.parse import parse_qsl, unquote, urljoin, urlsplit
 from w3lib.url import safe_url_string
 
 from crawler.filetypes import EXTENSIONS
-from crawler.reading import FoundLink, Gathered, PageReading
+from crawler.readings import FoundLink, Gathered, PageReading
 from crawler.sniff import claimed_kind
 from models.vocabulary import ResourceKind, ResourceSource
 from rules.hosts import offsite_host

@@ -20,7 +20,8 @@ from typing import Any
 from crawler.archive import ARCHIVE_ERRORS, Origin
 from crawler.frontier import FoundFile
 from crawler.pictures import WRITTEN_IN
-from crawler.reading import READER_VERSION, FoundLink
+from crawler.reading import READER_VERSION
+from crawler.readings import FoundLink
 from crawler.store import Place, SnapshotReader, SnapshotStore, StoreError
 from crawler.task import EarlierVisit, SpaceTask
 from crawler.wacz import file_sha256

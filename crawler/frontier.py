@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urldefrag, urlencode, urlsplit, urlunsplit
 from crawler.disks import disk_note
 from crawler.ledger import Ledger
 from crawler.paging import list_of
-from crawler.reading import FoundLink, PageReading
+from crawler.readings import FoundLink, PageReading
 from crawler.scope import Scope, Whose
 from crawler.sniff import claimed_kind
 from crawler.task import Limits

@@ -14,7 +14,7 @@ from functools import lru_cache
 from urllib.parse import unquote_to_bytes, urldefrag
 
 from crawler.archive import Archive
-from crawler.reading import FoundImage, PageReading
+from crawler.readings import FoundImage, PageReading
 from models.manifest import ImageCapture
 
 #: How the name of a picture begins that is written into a page.

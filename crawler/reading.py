@@ -7,30 +7,34 @@ judges what was read.
 from __future__ import annotations
 
 import asyncio
-import base64
 import hashlib
 import json
-from collections.abc import Mapping, MutableMapping, Sequence, Set
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
 from importlib import resources
-from pathlib import Path
 from typing import Any
-from weakref import WeakKeyDictionary
 
-from playwright.async_api import BrowserContext, CDPSession, Frame, Page, Request, Response
+from playwright.async_api import BrowserContext, Frame, Page
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
-from crawler.guard_denial import denial_of
 from crawler.paging import pages_stated
+from crawler.readings import Embed, FoundImage, FoundLink, Gathered, PageReading
+from crawler.screenshots import Size, cut_at, size_of, strip, strips_of
 from crawler.states import Control, Hands, Walked, ask, controls_in, options_of, walk_states
+from crawler.traffic import Traffic
 from models.manifest import TextBlock
 from models.vocabulary import ResourceSource
 from rules.profile import Profile
 
 SCRIPT = (resources.files(__package__) / "reading.js").read_text(encoding="utf-8")
 #: Changes with what is read of a page: a reading by other code is not carried over to a later visit.
-READER_VERSION = hashlib.sha256(SCRIPT.encode() + Path(__file__).read_bytes()).hexdigest()[:12]
+READER_VERSION = hashlib.sha256(
+    b"".join(
+        resources.files(__package__).joinpath(part).read_bytes()
+        for part in ("reading.js", "reading.py", "screenshots.py", "traffic.py")
+    )
+).hexdigest()[:12]
 #: Where the browser shows an error of its own instead of an answer.
 ERROR_PAGE = "chrome-error:"
 
@@ -57,16 +61,6 @@ FRAME_SCRIPT = """(el) => {
     el.src || ""];
 }"""
 
-SIZE_SCRIPT = """() => {
-  const root = document.documentElement;
-  return [root.clientWidth, root.scrollHeight, document.getElementsByTagName("*").length];
-}"""
-
-#: A page is quiet when nothing was asked for during this long, in seconds; measured on script-built
-#: pages, where a chain of two calls leaves gaps of up to 0.2 s.
-QUIET_SECONDS = 0.4
-#: A page that never falls quiet (a poll, a stream) is read after this long, in seconds.
-QUIET_LIMIT = 6.0
 #: Waiting for the profile's own sign that the page is ready, in milliseconds.
 READY_MILLISECONDS = 8000
 #: Waiting for what scrolling or a late script has asked for, in seconds.
@@ -77,200 +71,8 @@ READINGS = 3
 SCROLL_STEPS = 12
 #: Until a script that listens to scrolling has asked for more, in seconds; many wait for a tenth.
 SCROLL_PAUSE = 0.15
-#: Height of one picture in CSS pixels: above, Chromium's memory rises steeply. A taller page's screenshot
-#: comes in strips of this height.
-STRIP_HEIGHT = 12_000
-#: Strips taken of one page at most; a page of so many screens is a trap, or nobody looks at its end.
-MOST_STRIPS = 5
-SCREENSHOT_QUALITY = 70
 #: Going through tabs and pagers of one page, in seconds; a quarter of a page's whole time.
 STATE_SECONDS = 12.0
-
-
-@dataclass(frozen=True, slots=True)
-class FoundLink:
-    """An address on a page; ``file`` when the page marks it as something to download."""
-
-    url: str
-    text: str = ""
-    hidden: bool = False
-    file: bool = False
-    #: Which of the profile's selectors of member links it matches.
-    members: frozenset[str] = frozenset()
-    #: It stands in what the page is about, and not in a menu, a side column or a footer.
-    main: bool = True
-    #: The page marks it as its author.
-    author: bool = False
-    source: ResourceSource = ResourceSource.LINK
-
-
-@dataclass(frozen=True, slots=True)
-class Gathered:
-    """What one frame holds besides what it shows, for the search for files."""
-
-    #: What relative addresses in it are relative to.
-    base: str
-    #: Type and text of each inline script.
-    scripts: tuple[tuple[str, str], ...]
-    #: Tag, name, value, and the element's own words.
-    attributes: tuple[tuple[str, str, str, str], ...]
-    #: There was more than is taken of one frame.
-    cut: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class FoundImage:
-    """A picture shown on a page, with its natural size."""
-
-    url: str
-    alt: str
-    width: int
-    height: int
-    #: Laid behind the content by a style sheet: its size is then that of the place it fills.
-    background: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Embed:
-    """Something a page shows or names that a browser need not ask for: a player's file, an icon."""
-
-    url: str
-    kind: str
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """How large a page is: CSS pixels, and elements."""
-
-    width: int
-    height: int
-    elements: int
-
-
-@dataclass(slots=True)
-class PageReading:
-    """All that was read of one rendered page, its frames included."""
-
-    url: str = ""
-    title: str = ""
-    blocks: list[TextBlock] = field(default_factory=list)
-    links: list[FoundLink] = field(default_factory=list)
-    images: list[FoundImage] = field(default_factory=list)
-    frames_unread: list[str] = field(default_factory=list)
-    embeds: list[Embed] = field(default_factory=list)
-    #: What is shown and holds no text that can be read: ``canvas``, ``closed_shadow``.
-    unread: list[str] = field(default_factory=list)
-    gathered: list[Gathered] = field(default_factory=list)
-    #: How many addresses of files in scripts and data were left, being too many.
-    files_left: int = 0
-    #: Scripts or data were too long to be searched to their end.
-    search_cut: bool = False
-    password_field: bool = False
-    shown: frozenset[str] = frozenset()
-    declared: str | None = None
-    price: str | None = None
-    #: The screenshot, in strips one below the other.
-    strips: list[bytes] = field(default_factory=list)
-    cut_at: int | None = None
-    more_below: bool = False
-    size: Size = Size(0, 0, 0)
-    #: Addresses of the frames that were read as parts of this page.
-    frames: list[str] = field(default_factory=list)
-    #: States behind tabs and pagers that were read after the page as it first stood.
-    states: list[str] = field(default_factory=list)
-    #: Pages of a list that were read here, and how many there are by its own word.
-    pages_read: int = 1
-    pages_stated: int | None = None
-    #: What of this page was left unread, in words for the ledger.
-    left_unread: list[str] = field(default_factory=list)
-    #: The document as it first stood, where it was turned to other states since.
-    dom: str | None = None
-
-    @property
-    def text(self) -> str:
-        """The visible text, one block a line."""
-        return "\n".join(block.text for block in self.blocks if block.role != "link")
-
-
-class Traffic:
-    """Counts a page's requests in flight, to know when it has fallen quiet.
-
-    Also keeps the frames that show an answer of our guard's and not of a site.
-    """
-
-    def __init__(self, page: Page) -> None:
-        """Listen to a page from now on."""
-        self._open: set[Request] = set()
-        self._none_open = asyncio.Event()
-        self.denied: set[Frame] = set()
-        self.restart()
-        page.on("request", self._begin)
-        page.on("requestfinished", self._end)
-        page.on("requestfailed", self._end)
-        page.on("response", self._note_denial)
-
-    def restart(self) -> None:
-        """Count anew: another address is about to be opened in the page."""
-        self._open.clear()
-        self._none_open.set()
-        self._asked = 0
-        self.denied.clear()
-        self._note_change()
-
-    def _note_change(self) -> None:
-        self._changed = asyncio.get_running_loop().time()
-
-    def _begin(self, request: Request) -> None:
-        if request.resource_type == "eventsource":
-            # It never ends, and a page that listens is as quiet as one that does not.
-            return
-        self._open.add(request)
-        self._asked += 1
-        self._none_open.clear()
-        self._note_change()
-
-    def _end(self, request: Request) -> None:
-        self._open.discard(request)
-        if not self._open:
-            self._none_open.set()
-        self._note_change()
-
-    def _note_denial(self, response: Response) -> None:
-        request = response.request
-        if request.is_navigation_request():
-            denied = denial_of(response.url, response.headers) is not None
-            (self.denied.add if denied else self.denied.discard)(request.frame)
-
-    @property
-    def busy(self) -> bool:
-        """Whether something is in flight right now."""
-        return bool(self._open)
-
-    @property
-    def asked(self) -> int:
-        """How many requests there have been."""
-        return self._asked
-
-    async def idle(self, limit: float = QUIET_LIMIT) -> None:
-        """Wait until nothing is in flight, or the limit is over."""
-        try:
-            async with asyncio.timeout(limit):
-                await self._none_open.wait()
-        except TimeoutError:
-            # A stream, or an answer that never comes: no later wait is to be for it as well.
-            self._open.clear()
-            self._none_open.set()
-
-    async def quiet(self, limit: float = QUIET_LIMIT) -> None:
-        """Wait until nothing is in flight for a while, or the limit is over."""
-        loop = asyncio.get_running_loop()
-        end = loop.time() + limit
-        while (left := end - loop.time()) > 0:
-            await self.idle(left)
-            since = loop.time() - self._changed
-            if not self._open and since >= QUIET_SECONDS:
-                return
-            await asyncio.sleep(max(0.01, min(left, QUIET_SECONDS - since)))
 
 
 async def watch_shadows(context: BrowserContext) -> None:
@@ -293,10 +95,10 @@ async def read_page(
         reading = await _read_frames(page, profile, traffic.denied)
         reading.more_below = unfolded.cut_off
         reading.strips = [
-            await _strip(page, reading.size, n) for n in range(strips_of(reading.size))
+            await strip(page, reading.size, n) for n in range(strips_of(reading.size))
         ]
-        reading.cut_at = _cut_at(reading.size)
-        if not traffic.busy and await _size(page) == reading.size:
+        reading.cut_at = cut_at(reading.size)
+        if not traffic.busy and await size_of(page) == reading.size:
             break
         await traffic.quiet(LATE_LIMIT)
     _add_addresses(reading, unfolded.away)
@@ -412,10 +214,6 @@ async def _unfold(page: Page, profile: Profile, traffic: Traffic) -> _Unfolded:
     await page.evaluate("window.scrollTo(0, 0)")
     look = await ask(page, options, "look")
     return _Unfolded(True, controls_in(look), look["away"])
-
-
-async def _size(page: Page) -> Size:
-    return Size(*await page.evaluate(SIZE_SCRIPT))
 
 
 async def _click_more(page: Page, profile: Profile) -> bool:
@@ -558,36 +356,3 @@ def _characters(text: str) -> Sequence[int]:
         return range(len(text) + 1)
     units = (2 if character > "\uffff" else 1 for character in text)
     return [index for index, width in enumerate(units) for _ in range(width)] + [len(text)]
-
-
-def strips_of(size: Size) -> int:
-    """How many pictures the screenshot of a page of this size takes."""
-    return min(MOST_STRIPS, max(1, -(-size.height // STRIP_HEIGHT)))
-
-
-def _cut_at(size: Size) -> int | None:
-    most = MOST_STRIPS * STRIP_HEIGHT
-    return most if size.height > most else None
-
-
-#: The way to each tab's own screenshots, made once for a tab.
-_sessions: MutableMapping[Page, CDPSession] = WeakKeyDictionary()
-
-
-async def _strip(page: Page, size: Size, number: int) -> bytes:
-    """One picture, asked of the browser itself: Playwright's way asks six times as often."""
-    session = _sessions.get(page)
-    if session is None:
-        session = _sessions[page] = await page.context.new_cdp_session(page)
-    top = number * STRIP_HEIGHT
-    height = max(1, min(STRIP_HEIGHT, size.height - top))
-    taken = await session.send(
-        "Page.captureScreenshot",
-        {
-            "format": "jpeg",
-            "quality": SCREENSHOT_QUALITY,
-            "clip": {"x": 0, "y": top, "width": max(1, size.width), "height": height, "scale": 1},
-            "captureBeyondViewport": True,
-        },
-    )
-    return base64.b64decode(taken["data"])

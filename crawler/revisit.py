@@ -20,7 +20,7 @@ from crawler.frontier import FoundFile
 from crawler.looks import Look, Looks, confirms, headers_of
 from crawler.openness import Opened
 from crawler.plain import Fetched, PlainClient
-from crawler.reading import PageReading
+from crawler.readings import PageReading
 from crawler.recorder import REDIRECTS
 from crawler.volatile import Mask
 from models.manifest import (

@@ -49,7 +49,7 @@ from crawler.manners import Manners
 from crawler.openness import judge_file, needs_another_fetch
 from crawler.pageinfo import add_unasked, gaps, not_captured, write_pageinfo
 from crawler.plain import Download, Fetched, PlainClient
-from crawler.reading import PageReading
+from crawler.readings import PageReading
 from crawler.recorder import Recorder
 from crawler.revisit import Revisit
 from crawler.robots import RobotsBook

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from crawler.pictures import written_in
-from crawler.reading import PageReading, watch_shadows
+from crawler.reading import watch_shadows
+from crawler.readings import PageReading
 from rules.profile import parse_profile
 from tests.test_reading import PROFILE, SITE, Reader, assert_covers, block_of, reader, texts
 

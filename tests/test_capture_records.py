@@ -19,7 +19,7 @@ from crawler.archive import Archive
 from crawler.pageinfo import gaps, not_captured
 from crawler.pagelog import PageLog, Row, is_whole
 from crawler.pictures import image_captures, picture_url, record_pictures, written_in
-from crawler.reading import FoundImage, PageReading
+from crawler.readings import FoundImage, PageReading
 from crawler.task import CrawlOrder, SpaceTask
 from crawler.warcinfo import warc_info
 from models.vocabulary import Fate, NotScreened

@@ -16,7 +16,7 @@ from crawler.discovery import (
     in_text,
 )
 from crawler.disks import disk_note, masked
-from crawler.reading import FoundImage, FoundLink, Gathered, PageReading
+from crawler.readings import FoundImage, FoundLink, Gathered, PageReading
 from models.vocabulary import ResourceSource
 
 BASE = "https://platform.example/space/s1/page"

@@ -3,7 +3,7 @@
 import pytest
 
 from crawler.frontier import Frontier, PlannedPage, normalise
-from crawler.reading import FoundLink, PageReading
+from crawler.readings import FoundLink, PageReading
 from crawler.task import Limits
 from crawler.traps import SAME_TEXT
 from models.manifest import TextBlock

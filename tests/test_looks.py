@@ -9,7 +9,7 @@ import pytest
 from crawler.archive import Origin
 from crawler.earlier import KnownAnswer, links_for_record
 from crawler.looks import confirms
-from crawler.reading import FoundLink
+from crawler.readings import FoundLink
 from crawler.revisit import can_be_asked
 from crawler.store import Place
 from models.pageinfo import AskedFor

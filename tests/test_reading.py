@@ -12,11 +12,13 @@ import pytest
 from PIL import Image, ImageChops
 from playwright.async_api import BrowserContext, Page, Route, async_playwright
 
-from crawler import reading
+from crawler import reading, screenshots, traffic
 from crawler.addresses import Denial
 from crawler.browser import Browser, launch_options
 from crawler.guard_denial import DENIED_HEADER
-from crawler.reading import PageReading, Traffic, read_page
+from crawler.reading import read_page
+from crawler.readings import PageReading
+from crawler.traffic import Traffic
 from models.manifest import Box, TextBlock
 from rules.profile import Profile, load_profile, parse_profile
 
@@ -100,7 +102,7 @@ async def _read(page: Page, pages: Mapping[str, str], profile: Profile) -> PageR
 def reader(browser_executable: Browser) -> Iterator[Reader]:
     with asyncio.Runner() as runner, pytest.MonkeyPatch.context() as patched:
         # Nothing here comes over a network.
-        patched.setattr(reading, "QUIET_SECONDS", 0.1)
+        patched.setattr(traffic, "QUIET_SECONDS", 0.1)
         patched.setattr(reading, "SCROLL_PAUSE", 0.05)
         playwright = runner.run(async_playwright().start())
         browser = runner.run(playwright.chromium.launch(**launch_options(browser_executable)))
@@ -448,8 +450,8 @@ def test_a_load_more_that_cannot_be_clicked_does_not_cost_the_page(
 def test_a_tall_page_is_pictured_in_strips_down_to_the_limit(
     reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "STRIP_HEIGHT", 2000)
-    monkeypatch.setattr(reading, "MOST_STRIPS", 2)
+    monkeypatch.setattr(screenshots, "STRIP_HEIGHT", 2000)
+    monkeypatch.setattr(screenshots, "MOST_STRIPS", 2)
     sizes = {}
     for height in (700, 1900, 3100, 5000):
         found = reader.read(f"<body style=margin:0><div style=height:{height}px>高</div>")
@@ -490,7 +492,7 @@ def test_a_page_that_is_never_quiet_is_read_all_the_same(
 def test_text_that_a_script_brings_in_steps_is_waited_for(
     reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "QUIET_SECONDS", 0.4)
+    monkeypatch.setattr(traffic, "QUIET_SECONDS", 0.4)
     html = """<script>
       fetch("/one").then((r) => r.text()).then(() => setTimeout(() =>
         fetch("/two").then((r) => r.text()).then((t) => document.body.append(t)), 150));

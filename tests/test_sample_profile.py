@@ -11,7 +11,9 @@ from playwright.async_api import Page, async_playwright
 
 from crawler.access import Observation, judge_page
 from crawler.browser import Browser, launch_options
-from crawler.reading import PageReading, Traffic, read_page
+from crawler.reading import read_page
+from crawler.readings import PageReading
+from crawler.traffic import Traffic
 from models.vocabulary import Outcome, PageKind, Visibility
 from rules.profile import load_profile
 from sample.truth import TRUTH

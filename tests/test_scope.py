@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from crawler.reading import FoundLink
+from crawler.readings import FoundLink
 from crawler.scope import Scope, Whose
 
 HOST = "http://p.example"

@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 import pytest
 from playwright.async_api import BrowserContext, async_playwright
 
-from crawler import reading, states
+from crawler import reading, states, traffic
 from crawler.browser import Browser, launch_options
-from crawler.reading import PageReading, Traffic, read_page
+from crawler.reading import read_page
+from crawler.readings import PageReading
+from crawler.traffic import Traffic
 from rules.profile import Profile, load_profile
 from tests.serving import served
 from tests.states_site import MORE, states_site
@@ -55,7 +57,7 @@ def reader(browser_executable: Browser) -> Iterator[Reader]:
         asyncio.Runner() as runner,
         pytest.MonkeyPatch.context() as patched,
     ):
-        patched.setattr(reading, "QUIET_SECONDS", 0.1)
+        patched.setattr(traffic, "QUIET_SECONDS", 0.1)
         patched.setattr(reading, "SCROLL_PAUSE", 0.05)
         playwright = runner.run(async_playwright().start())
         browser = runner.run(playwright.chromium.launch(**launch_options(browser_executable)))
