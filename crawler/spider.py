@@ -31,6 +31,7 @@ from crawler.manners import Manners
 from crawler.pace import SitePace, site_of
 from crawler.passage import Paced
 from crawler.patience import patient
+from crawler.places import VisitPlaces
 from crawler.plain import header_map
 from crawler.quiet import parse_quiet_hours
 from crawler.sibling import MissingPages
@@ -147,7 +148,7 @@ class SpaceSpider(Spider):
             download=self._download,
             profile=load_profile(self.order.profile),
             turns=Turns(self.order.limits.concurrency),
-            visit_slots=asyncio.Semaphore(self.order.limits.concurrency + WAITING_VISITS),
+            places=VisitPlaces(self.order.limits.concurrency + WAITING_VISITS),
             missing=MissingPages(),
             user_agent=self.identity,
             tell=self.tell,
@@ -197,7 +198,11 @@ class SpaceSpider(Spider):
 
     async def _visited(self, task: SpaceTask, means: Means, folder: Path) -> Manifest:
         # A visit that has not begun holds nothing but its place in the queue.
-        async with means.visit_slots:
+        async with means.places.begun():
+            return await self._begun(task, means, folder)
+
+    async def _begun(self, task: SpaceTask, means: Means, folder: Path) -> Manifest:
+        async with means.places.at_work():
             await asyncio.to_thread(_emptied, folder)
             visit = Visit(task, self.order, means, folder / WARC_NAME)
             try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Iterable
-from contextlib import AbstractAsyncContextManager, ExitStack
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -48,6 +48,7 @@ from crawler.learning import Learner, must_learn
 from crawler.manners import Manners
 from crawler.openness import judge_file, needs_another_fetch
 from crawler.pageinfo import add_unasked, gaps, not_captured, write_pageinfo
+from crawler.places import VisitPlaces
 from crawler.plain import Download, Fetched, PlainClient
 from crawler.readings import PageReading
 from crawler.recorder import Recorder
@@ -84,7 +85,7 @@ class Means:
     profile: Profile
     turns: Turns
     #: Held while a visit is at work, let go while it waits for its next round.
-    visit_slots: AbstractAsyncContextManager[None]
+    places: VisitPlaces
     missing: MissingPages
     user_agent: str
     tell: Tell
@@ -155,7 +156,7 @@ class Visit:
             if not self._unsettled():
                 break
             await self._pause(number)
-            async with self._means.visit_slots:
+            async with self._means.places.at_work(again=True):
                 with self._budget.at_work():
                     await self._round(number)
         await self._close_gaps()
@@ -430,7 +431,7 @@ class Visit:
         add_unasked(log, self._pages.values())
         wanted = gaps(log, self._archive.sha256_of)
         if wanted:
-            async with self._means.visit_slots:
+            async with self._means.places.at_work(again=True):
                 with self._budget.at_work():
                     await self._all(wanted, self._fetch_gap)
 
