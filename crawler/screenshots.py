@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import MutableMapping
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
 from playwright.async_api import CDPSession, Page
 
@@ -51,8 +49,9 @@ def cut_at(size: Size) -> int | None:
     return most if size.height > most else None
 
 
-#: The way to each tab's own screenshots, made once for a tab.
-_sessions: MutableMapping[Page, CDPSession] = WeakKeyDictionary()
+#: The way to each tab's own screenshots, made once for a tab and let go with it: a session holds its
+#: context, and through it all that a visit has read.
+_sessions: dict[Page, CDPSession] = {}
 
 
 async def strip(page: Page, size: Size, number: int) -> bytes:
@@ -60,6 +59,7 @@ async def strip(page: Page, size: Size, number: int) -> bytes:
     session = _sessions.get(page)
     if session is None:
         session = _sessions[page] = await page.context.new_cdp_session(page)
+        page.once("close", lambda closed: _sessions.pop(closed, None))
     top = number * STRIP_HEIGHT
     height = max(1, min(STRIP_HEIGHT, size.height - top))
     taken = await session.send(
