@@ -39,9 +39,10 @@ from tests.crawl_site import (
     order_for,
     tagged,
 )
-from tests.factories import CAMPAIGN, FONT, add_campaign, make_desk
+from tests.factories import AUDITOR, CAMPAIGN, FONT, add_campaign, make_desk
 from tests.guard_site import Site
 from tests.serving import client_of, served
+from tests.signing_in import browser_of
 from tests.snapshots import manifest, write_archive, write_snapshot
 
 URL = "http://platform.example/space/s1"
@@ -264,12 +265,12 @@ def test_the_case_page_leads_there_or_says_why_not(tmp_path: Path) -> None:
     made = make_desk(engine)
     add_campaign(made, spaces=1)
     path = f"/campaigns/{CAMPAIGN}/spaces/s001"
-    with client_of(create_app(made.desk, replay=ReplaySite("127.0.0.1", 8001))) as client:
+    with browser_of(create_app(made.desk, AUDITOR, ReplaySite("127.0.0.1", 8001))) as client:
         shown = client.get(path).text
     link = shown.partition('class="replay" href="')[2].partition(">")[0]
     assert link.startswith("http://localhost:8001/view/")
     assert 'target="_blank" rel="noopener noreferrer"' in link
-    with client_of(create_app(made.desk)) as client:
+    with browser_of(create_app(made.desk, AUDITOR)) as client:
         shown = client.get(path).text
     assert "不能回放" in shown
     assert "/view/" not in shown

@@ -17,6 +17,7 @@ from models.tables import Decision, Finding, Verdict
 from models.vocabulary import Dimension, FindingState, Part, Severity, VerdictState
 from service.case import CaseFinding
 from service.web.app import create_app
+from service.web.assets import own_assets
 from service.web.evidence import Piece, cut, in_context, short_title
 from service.web.listing import ListQuery, make_listing
 from service.web.security import same_origin
@@ -25,13 +26,14 @@ from tests.factories import (
     CAMPAIGN,
     PLANTED,
     Made,
+    add_auditor,
     add_campaign,
     find_space,
     make_desk,
 )
 from tests.serving import client_of
+from tests.signing_in import OURS, browser_of, post
 
-OURS = {"Sec-Fetch-Site": "same-origin"}
 CASE = f"/campaigns/{CAMPAIGN}/spaces/s001"
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
 
@@ -40,13 +42,15 @@ HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
 def made(tmp_path: Path) -> Iterator[Made]:
     engine = open_engine(f"sqlite:///{tmp_path / 'test.db'}")
     migrate(engine)
-    yield make_desk(engine)
+    made = make_desk(engine)
+    add_auditor(made)
+    yield made
     engine.dispose()
 
 
 @pytest.fixture
 def client(made: Made) -> Iterator[Client]:
-    with client_of(create_app(made.desk, AUDITOR)) as client:
+    with browser_of(create_app(made.desk, AUDITOR)) as client:
         yield client
 
 
@@ -69,7 +73,7 @@ def findings(made: Made) -> list[Finding]:
 
 
 def send(client: Client, made: Made, *, finding: str = "", **form: str) -> Response:
-    return client.post(f"{CASE}/decisions", data={"finding": finding, **form}, headers=OURS)
+    return post(client, f"{CASE}/decisions", finding=finding, **form)
 
 
 def newest(made: Made) -> Verdict:
@@ -204,14 +208,29 @@ def test_a_decision_that_does_not_fit_is_refused_and_nothing_is_written(
         assert current.exec(select(Decision)).all() == []
 
 
-def test_without_a_user_the_pages_are_read_only(made: Made) -> None:
+def test_without_a_user_there_is_nothing_but_the_log_in(made: Made) -> None:
     add_campaign(made, spaces=1)
     with client_of(create_app(made.desk)) as client:
-        assert "<form" not in page(client, CASE)
-        answer = send(
-            client, made, finding=findings(made)[0].id, action="confirm", reason="violation"
+        answer = client.get(f"{CASE}?page=1")
+        assert answer.status_code == 303
+        assert answer.headers["location"] == (
+            f"/login?next=%2Fcampaigns%2F{CAMPAIGN}%2Fspaces%2Fs001%3Fpage%3D1"
         )
+        form = {"finding": findings(made)[0].id, "action": "confirm", "reason": "violation"}
+        refused = client.post(f"{CASE}/decisions", data=form, headers=OURS)
+        assert refused.status_code == 401
+        assert "去登录" in refused.text
+
+
+def test_a_form_without_its_token_is_refused(made: Made, client: Client) -> None:
+    add_campaign(made, spaces=1)
+    form = {"finding": findings(made)[0].id, "action": "confirm", "reason": "violation"}
+    for token in ({}, {"csrf": ""}, {"csrf": "x" * 22}):
+        answer = client.post(f"{CASE}/decisions", data={**form, **token}, headers=OURS)
         assert answer.status_code == 403
+        assert "表单已失效" in answer.text
+    with session(made.desk.engine) as current:
+        assert current.exec(select(Decision)).all() == []
 
 
 @pytest.mark.parametrize(
@@ -245,7 +264,7 @@ def test_foreign_posts_and_foreign_names_are_refused_at_the_door(
 
 
 def test_every_answer_carries_the_policy(client: Client) -> None:
-    for path in ("/", "/static/site.css", "/api/v1/healthz", "/nothing", "/campaigns/none"):
+    for path in ("/", own_assets().address("site.css"), "/api/v1/healthz", "/nothing"):
         headers = client.get(path).headers
         assert "default-src 'none'" in headers["content-security-policy"]
         assert "unsafe" not in headers["content-security-policy"]
@@ -326,7 +345,7 @@ def test_filters_by_state_county_and_words(made: Made, client: Client) -> None:
 def test_the_list_says_stale_when_the_rules_are_no_longer_the_same(made: Made) -> None:
     add_campaign(made, spaces=2)
     changed = replace(made.desk, models={"tutoring": "sha256:new"})
-    with client_of(create_app(changed, AUDITOR)) as client:
+    with browser_of(create_app(changed, AUDITOR)) as client:
         rows = page(client, f"/campaigns/{CAMPAIGN}").split("<tbody>")[1]
         assert rows.count('class="chip state-stale"') == 2
         assert "模型已更新,原结论" in page(client, CASE)
