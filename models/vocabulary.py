@@ -25,6 +25,12 @@ class Term(StrEnum):
         member.label = label
         return member
 
+    @classmethod
+    def of(cls, value: str) -> Self:
+        """The member with this value; ValueError for one that is none."""
+        # Type checkers take the call for the making of a member, with its label.
+        return cls(value)  # type: ignore[call-arg]
+
 
 class Access(Term):
     """The three answers to "can everybody see it?"."""

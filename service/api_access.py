@@ -75,7 +75,7 @@ def _known(current: Session, secret: str, desk: Desk) -> Caller | None:
     row = find_token(current, secret, desk.clock())
     if row is None:
         return None
-    scopes = frozenset(TokenScope(each) for each in row.scopes)
+    scopes = frozenset(TokenScope.of(each) for each in row.scopes)
     return Caller(row.id, scopes, token_scope(row), row.user_id)
 
 

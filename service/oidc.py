@@ -22,7 +22,7 @@ from urllib.parse import urlencode, urlsplit
 import httpx
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
+from joserfc.jwk import KeySet, import_key
 from sqlmodel import Session, select
 
 from models.account_tables import OidcIdentity
@@ -107,7 +107,7 @@ def arrive(  # noqa: PLR0913  (what came back, to where, and what was kept)
     found = _metadata(provider.issuer)
     try:
         answer = _exchange(provider, str(found["token_endpoint"]), back, code, verifier)
-        keys = KeySet.import_key_set(_fetch(found["jwks_uri"]))
+        keys = KeySet([import_key(each) for each in _fetch(found["jwks_uri"])["keys"]])
         token = jwt.decode(str(answer["id_token"]), keys, algorithms=list(ALGORITHMS))
         jwt.JWTClaimsRegistry(
             now=int(at.timestamp()),

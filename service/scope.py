@@ -43,7 +43,7 @@ class Scope:
             return false()
         newer = aliased(Nomination)
         replaced = exists().where(
-            newer.space_id == Nomination.space_id,
+            col(newer.space_id) == col(Nomination.space_id),
             col(newer.revision) > col(Nomination.revision),
         )
         seen = (

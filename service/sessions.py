@@ -128,7 +128,7 @@ def add_flash(row: WebSession, level: FlashLevel, text: str) -> None:
 
 def take_flashes(row: WebSession) -> list[tuple[FlashLevel, str]]:
     """The messages that wait, which are then gone."""
-    found = [(FlashLevel(level), text) for level, text in row.flashes]
+    found = [(FlashLevel.of(level), text) for level, text in row.flashes]
     if found:
         row.flashes = []
     return found

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from sqlmodel import Session, col, delete
 
 from models.database import take_writer_lock
-from models.tables import account_tables
+from models.account_tables import LoginGuard
 
 #: Wrong passwords in a row that cost nothing: people mistype.
 FREE_BY_ACCOUNT = 5
@@ -23,8 +23,6 @@ FIRST_WAIT = timedelta(seconds=30)
 LONGEST_WAIT = timedelta(hours=1)
 #: After so long without a try all is forgotten.
 FORGOTTEN_AFTER = timedelta(hours=24)
-
-LoginGuard = account_tables.LoginGuard
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,7 +133,7 @@ def tokens(session: Session) -> list[TokenShown]:
         TokenShown(
             id=row.id,
             name=row.name,
-            scopes=tuple(TokenScope(each) for each in row.scopes),
+            scopes=tuple(TokenScope.of(each) for each in row.scopes),
             county=counties.get(row.region_id),
             user=users.get(row.user_id),
             created_by=row.created_by,

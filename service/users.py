@@ -48,7 +48,8 @@ def add_user(  # noqa: PLR0913  (an account is name, role and place; an event is
     Raises:
         AccountError: the name is taken or empty, or county, school and teacher do not fit the role.
     """
-    name, county, school, teacher = (_given(each) for each in (name, county, school, teacher))
+    name = name.strip()
+    county, school, teacher = (_given(each) for each in (county, school, teacher))
     if not name:
         raise AccountError("the user name is empty", "give a name")
     for value, what, roles in (
