@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, delete
 
-from models.database import take_writer_lock
 from models.account_tables import LoginGuard
+from models.database import take_writer_lock
 
 #: Wrong passwords in a row that cost nothing: people mistype.
 FREE_BY_ACCOUNT = 5

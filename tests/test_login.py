@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from httpx import Client
+from httpx import Client, Response
 from sqlmodel import Session, select
 
 from models.account_tables import ApiToken, Credential, WebSession
@@ -164,7 +164,7 @@ def test_the_first_start_makes_one_administrator_whose_password_must_change(made
         assert "密码已修改" not in client.get("/admin/users").text
 
 
-def post_password(client: Client, **form: str):  # noqa: ANN201
+def post_password(client: Client, **form: str) -> Response:
     data = {"csrf": csrf(client, "/account/password"), **form}
     return client.post("/account/password", data=data, headers=OURS)
 
