@@ -20,7 +20,7 @@ from service.console import examples, out, remark
 from service.desk import desk_of
 from service.errors import ExitCode, UserError
 from service.logins import FIRST_ADMINISTRATOR, make_first_administrator
-from service.replay import ADVICE, ReplaySite, find_replayer
+from service.replay import ADVICE, ReplaySite, Tickets, find_replayer
 from service.users import acting_user
 from service.web.app import create_app
 from service.web.replay.app import create_replay_app
@@ -57,7 +57,8 @@ def serve(
         _prepare_accounts(bench, by)
         listening = _listen(host, port)
         shown = f"[{host}]" if ":" in host else host
-        with replaying(config, bench.store, listening) as replay:
+        tickets = Tickets(settings.sealer, bench.now)
+        with replaying(config, bench.store, listening, tickets) as replay:
             remark(f"http://{shown}:{listening.getsockname()[1]}/ (Ctrl-C ends it)")
             app = create_app(desk_of(bench), replay=replay, settings=settings)
             _server(app, config).run(sockets=[listening])
@@ -89,7 +90,7 @@ def _server(app: ASGIApp, config: Config) -> uvicorn.Server:
 
 @contextmanager
 def replaying(
-    config: Config, store: SnapshotStore, desk: socket.socket
+    config: Config, store: SnapshotStore, desk: socket.socket, tickets: Tickets
 ) -> Iterator[ReplaySite | None]:
     """Serve replays on the port after the desk's, or on a free one; None where there is no program.
 
@@ -106,12 +107,12 @@ def replaying(
         return
     host, port = desk.getsockname()[:2]
     listening = _listen_near(host, port + 1)
-    server = _server(create_replay_app(store, replayer), config)
+    server = _server(create_replay_app(store, replayer, tickets), config)
     # Beside the main thread: only there does uvicorn take signals, and one of two would miss them.
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:
-        yield ReplaySite(host, listening.getsockname()[1])
+        yield ReplaySite(host, listening.getsockname()[1], tickets)
     finally:
         server.should_exit = True
         thread.join()
