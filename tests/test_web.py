@@ -17,10 +17,11 @@ from models.tables import Decision, Finding, Verdict
 from models.vocabulary import Dimension, FindingState, Part, Severity, VerdictState
 from service.case import CaseFinding
 from service.web.app import create_app
-from service.web.assets import own_assets
+from service.web.assets import KIT_FILES, load_assets, own_assets
 from service.web.evidence import Piece, cut, in_context, short_title
 from service.web.listing import ListQuery, make_listing
 from service.web.security import same_origin
+from service.web.settings import WebSettings
 from tests.factories import (
     AUDITOR,
     CAMPAIGN,
@@ -422,3 +423,30 @@ def test_an_address_keeps_only_what_differs_from_the_plain_list() -> None:
 )
 def test_a_tab_leaves_out_the_name_of_the_space(title: str, space: str, short: str) -> None:
     assert short_title(title, space) == short
+
+
+def test_without_the_kit_pages_are_plain_and_whole(made: Made, tmp_path: Path) -> None:
+    add_campaign(made, spaces=1)
+    settings = WebSettings(assets=load_assets(tmp_path))
+    with browser_of(create_app(made.desk, AUDITOR, settings=settings)) as client:
+        for path in ("/", f"/campaigns/{CAMPAIGN}", CASE, "/account"):
+            shown = page(client, path)
+            assert "plain.css" in shown
+            assert "bootstrap" not in shown
+            assert "htmx.min.js" not in shown
+            for address in re.findall(r'"(/assets/[^"]+)"', shown):
+                assert client.get(address).is_success
+
+
+def test_files_of_pages_are_kept_a_year_by_their_digest(client: Client, tmp_path: Path) -> None:
+    address = own_assets().address("site.css")
+    answer = client.get(address)
+    assert answer.headers["content-type"].startswith("text/css")
+    assert "immutable" in answer.headers["cache-control"]
+    for wrong in (address.replace("/assets/", "/assets/0"), "/assets/x/../app.py"):
+        assert client.get(wrong).status_code == 404
+    for name in KIT_FILES:
+        (tmp_path / name).write_text("a")
+    assert load_assets(tmp_path).has_kit
+    (tmp_path / KIT_FILES[0]).unlink()
+    assert not load_assets(tmp_path).has_kit

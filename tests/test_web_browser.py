@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -176,7 +177,10 @@ def test_a_day_from_log_in_to_log_out(
         expect(page.locator("table.grid tbody tr")).to_have_count(2)
         expect(page.locator(".main-nav a")).to_have_text(["推荐活动"])
         page.get_by_role("link", name="s001").click()
+        expect(page).to_have_url(re.compile("/spaces/s001"))
+        page.wait_for_load_state()
         page.keyboard.press("j")
+        expect(page.locator("#f-fd_sc0_0")).to_be_focused()
         page.keyboard.press("d")
         page.keyboard.press("Enter")
         expect(page.locator("#f-fd_sc0_0 .chip").first).to_have_text("已排除")
