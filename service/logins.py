@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from models.account_tables import Credential
 from models.audit_log import record
@@ -115,11 +115,16 @@ def give_one_time_password(session: Session, name: str, *, at: datetime, actor: 
 
 
 def make_first_administrator(session: Session, *, at: datetime) -> str | None:
-    """Make an administrator where no account can sign in; gives the one-time password, or None.
+    """Make an administrator where none can sign in; gives the one-time password, or None.
 
-    It is told once, on the terminal.
+    It is told once, on the terminal. An account ``admin`` of another role is left as it is.
     """
-    if session.exec(select(Credential.user_id).limit(1)).first() is not None:
+    able = (
+        select(Credential.user_id)
+        .join(User, col(User.id) == col(Credential.user_id))
+        .where(User.role == Role.ADMINISTRATOR, col(User.disabled).is_(False))
+    )
+    if session.exec(able.limit(1)).first() is not None:
         return None
     known = session.exec(select(User).where(User.name == FIRST_ADMINISTRATOR)).first()
     if known is None:
