@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from httpx import Client, Response
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from models.account_tables import ApiToken, WebSession
 from models.audit_log import broken_links
@@ -225,8 +225,8 @@ def test_one_ends_ones_own_sessions_only(made: Made, client: Client) -> None:
         with session(made.desk.engine) as current:
             row = current.exec(
                 select(WebSession)
-                .join(User, User.id == WebSession.user_id)
-                .where(User.name == "别人")  # type: ignore[arg-type]
+                .join(User, col(User.id) == col(WebSession.user_id))
+                .where(User.name == "别人")
             ).one()
             key = row.id
         assert post(client, f"/account/sessions/{key}/end").status_code == 404
