@@ -10,6 +10,8 @@ from typing import Any
 from sqlalchemy import UniqueConstraint
 from sqlmodel import Field, SQLModel
 
+# Imported whole, since nothing else makes their tables known.
+from models import account_tables, outbox_tables, review_tables
 from models.columns import json_field, moment, term
 from models.vocabulary import (
     Action,
@@ -271,6 +273,10 @@ class User(SQLModel, table=True):
     name: str = Field(unique=True, index=True)
     role: Role = term(Role)
     region_id: int | None = Field(default=None, foreign_key="region.id")
+    #: The one school that a school's auditor sees.
+    school_id: int | None = Field(default=None, foreign_key="school.id")
+    #: The teacher that a teacher's account is of.
+    teacher_id: int | None = Field(default=None, foreign_key="teacher.id")
     disabled: bool = False
     created_at: datetime = moment()
 
@@ -304,4 +310,14 @@ APPEND_ONLY: tuple[type[SQLModel], ...] = (
     Score,
     Ranking,
     AuditEvent,
+    review_tables.CaseEvent,
+    review_tables.Opinion,
+    review_tables.Opening,
+    review_tables.SignOff,
+    review_tables.NoticeItem,
+    review_tables.NoticeEvent,
+    review_tables.SampleDraw,
 )
+
+#: Modules whose tables belong to this database beside the ones above.
+OTHER_TABLES = (account_tables, review_tables, outbox_tables)

@@ -25,6 +25,12 @@ class Term(StrEnum):
         member.label = label
         return member
 
+    @classmethod
+    def of(cls, value: str) -> Self:
+        """The member with this value; ValueError for one that is none."""
+        # Type checkers take the call for the making of a member, with its label.
+        return cls(value)  # type: ignore[call-arg]
+
 
 class Access(Term):
     """The three answers to "can everybody see it?"."""
@@ -409,3 +415,187 @@ class RankingStage(Term):
 
     COUNTY = "county", "县级推荐"
     CITY = "city", "市级评审"
+
+
+class Permission(Term):
+    """What a page or an action of the desk asks of a signed-in person; roles hold sets of these."""
+
+    ACCOUNT = "account", "本人账号"
+    SPACES_READ = "spaces_read", "查看空间与证据"
+    CASES_DECIDE = "cases_decide", "作出审核决定"
+    CASES_ADJUDICATE = "cases_adjudicate", "终审分歧"
+    PERSONAL_DATA_OPEN = "personal_data_open", "查看个人信息原文"
+    NOTICES_SEND = "notices_send", "发出与办结整改通知"
+    NOTICES_ANSWER = "notices_answer", "答复整改通知"
+    APPEALS_LODGE = "appeals_lodge", "提出申诉"
+    APPEALS_HEAR = "appeals_hear", "审理申诉"
+    SIGN_OFF = "sign_off", "逐级签署"
+    SAMPLES_REVIEW = "samples_review", "抽查"
+    DASHBOARD_READ = "dashboard_read", "查看进度与统计"
+    EXPORT = "export", "导出"
+    FEED_READ = "feed_read", "查看结论记录"
+    RANKINGS_READ = "rankings_read", "查看排名"
+    RULES_TRIAL = "rules_trial", "试运行规则"
+    AUDIT_READ = "audit_read", "查看审计日志"
+    USERS_MANAGE = "users_manage", "管理账号"
+    TOKENS_MANAGE = "tokens_manage", "管理接口令牌"
+    INTEGRATIONS_MANAGE = "integrations_manage", "管理推送与通知"
+
+
+class TokenScope(Term):
+    """What an API token may do."""
+
+    VERDICTS_READ = "verdicts:read", "读取结论"
+    NOMINATIONS_WRITE = "nominations:write", "提交提名"
+    CASES_READ = "cases:read", "读取案件"
+    CASES_DECIDE = "cases:decide", "作出审核决定"
+    RANKINGS_READ = "rankings:read", "读取排名"
+    METRICS_READ = "metrics:read", "读取运行指标"
+
+
+class LoginMethod(Term):
+    """How a session began."""
+
+    PASSWORD = "password", "密码"
+    OIDC = "oidc", "统一身份认证"
+    LOOPBACK = "loopback", "本机演示"
+
+
+class FlashLevel(Term):
+    """How a message after an action is coloured; the word stands beside the colour."""
+
+    SUCCESS = "success", "完成"
+    INFO = "info", "提示"
+    WARNING = "warning", "注意"
+    DANGER = "danger", "未完成"
+
+
+class CaseEventKind(Term):
+    """One step in the life of a case."""
+
+    QUEUED = "queued", "进入队列"
+    LEASED = "leased", "领取"
+    EXTENDED = "extended", "延长占用"
+    HANDED_OVER = "handed_over", "转交"
+    RELEASED = "released", "放回"
+    EXPIRED = "expired", "占用到期"
+    SKIPPED = "skipped", "跳过"
+    ESCALATED = "escalated", "上报"
+    FIRST_DECIDED = "first_decided", "一审完成"
+    SECOND_DECIDED = "second_decided", "二审完成"
+    AGREED = "agreed", "意见一致"
+    DISPUTED = "disputed", "意见分歧"
+    ADJUDICATED = "adjudicated", "终审"
+    DECIDED = "decided", "办结"
+    REOPENED = "reopened", "重新打开"
+    APPEALED = "appealed", "申诉"
+    UPHELD = "upheld", "维持"
+    OVERTURNED = "overturned", "撤销"
+
+
+class ReviewRound(Term):
+    """Which look at a finding or a space an opinion comes from."""
+
+    FIRST = "first", "一审"
+    SECOND = "second", "二审"
+    ADJUDICATION = "adjudication", "终审"
+    APPEAL = "appeal", "申诉审理"
+    SAMPLE = "sample", "抽查"
+
+
+class SignOffLevel(Term):
+    """The levels of 逐级 responsibility, the lowest first."""
+
+    TEACHER = "teacher", "教师"
+    SCHOOL = "school", "学校"
+    COUNTY = "county", "县区"
+    CITY = "city", "市级"
+
+
+class Statement(Term):
+    """What somebody signs: a teacher's consent to openness, or a level's word on safety."""
+
+    CONSENT = "consent", "同意全部内容免费开放"
+    SAFETY = "safety", "对内容安全负责"
+    WITHDRAWN = "withdrawn", "撤回签署"
+
+
+class NoticeState(Term):
+    """Where a notice to mend (整改通知) stands."""
+
+    DRAFTED = "drafted", "拟稿"
+    SENT = "sent", "已发出"
+    READ = "read", "已查看"
+    ANSWERED = "answered", "已答复"
+    RECHECKING = "rechecking", "复查中"
+    RECTIFIED = "rectified", "复查通过"
+    NOT_RECTIFIED = "not_rectified", "复查未通过"
+    CLOSED = "closed", "已办结"
+    WITHDRAWN = "withdrawn", "已撤回"
+
+
+class NoticeEventKind(Term):
+    """One step in the life of a notice."""
+
+    SENT = "sent", "发出"
+    OPENED = "opened", "对方打开"
+    REMINDED = "reminded", "催办"
+    EXTENDED = "extended", "延期"
+    ANSWERED = "answered", "答复"
+    RECHECK_ASKED = "recheck_asked", "申请复查"
+    RECHECKED = "rechecked", "复查"
+    CLOSED = "closed", "办结"
+    WITHDRAWN = "withdrawn", "撤回"
+
+
+class AppealState(Term):
+    """Where an appeal stands."""
+
+    LODGED = "lodged", "已提出"
+    HEARD = "heard", "审理中"
+    UPHELD = "upheld", "维持原判"
+    OVERTURNED = "overturned", "撤销原判"
+    WITHDRAWN = "withdrawn", "已撤回"
+
+
+class SampleOutcome(Term):
+    """What a person found on a space that the machine had found clean."""
+
+    WAITING = "waiting", "待抽查"
+    CLEAN = "clean", "确无问题"
+    MISSED = "missed", "有漏检"
+    UNUSABLE = "unusable", "无法判断"
+
+
+class OpenedThing(Term):
+    """What somebody opened that is hidden until asked for."""
+
+    PERSONAL_DATA = "personal_data", "个人信息原文"
+    PICTURE = "picture", "遮挡的图片"
+    SCREENSHOT = "screenshot", "截图"
+    FILE = "file", "附件"
+    REPLAY = "replay", "快照回放"
+    EXPORT = "export", "导出文件"
+
+
+class DeliveryState(Term):
+    """Where a webhook delivery or a notification stands."""
+
+    WAITING = "waiting", "待发送"
+    DELIVERED = "delivered", "已送达"
+    RETRYING = "retrying", "等待重试"
+    DEAD = "dead", "多次失败,已停止"
+    CANCELLED = "cancelled", "已取消"
+
+
+class NotifiedEvent(Term):
+    """What people are told of by mail, 企业微信 or 钉钉."""
+
+    DEADLINE = "deadline", "临近截止"
+    OVERDUE = "overdue", "已逾期"
+    CRAWL_FINISHED = "crawl_finished", "抓取完成"
+    CRAWL_FAILED = "crawl_failed", "抓取失败"
+    DELIVERY_DEAD = "delivery_dead", "推送停止"
+    NOTICE_ANSWERED = "notice_answered", "整改已答复"
+    APPEAL_LODGED = "appeal_lodged", "有新申诉"
+    CASE_DISPUTED = "case_disputed", "有意见分歧"

@@ -15,13 +15,21 @@ from provision.browser import provide_browser
 from provision.console import SetupError, say
 from provision.environment import provide_packages, provide_python
 from provision.fonts import provide_fonts
+from provision.kit import provide_kit, provide_kit_for_tests
 from provision.places import LOG
 from provision.replay import provide_replay, provide_replay_with_npm
 from provision.servers import provide_servers
 
 STEPS = {
     "lint": (provide_python, provide_packages),
-    "demo": (provide_python, provide_packages, provide_fonts, provide_browser, provide_replay),
+    "demo": (
+        provide_python,
+        provide_packages,
+        provide_fonts,
+        provide_browser,
+        provide_replay,
+        provide_kit,
+    ),
     "test": (
         provide_python,
         provide_packages,
@@ -29,6 +37,7 @@ STEPS = {
         provide_browser,
         provide_servers,
         provide_replay_with_npm,
+        provide_kit_for_tests,
     ),
 }
 OLDEST = (3, 11)

@@ -1,7 +1,7 @@
 """The HTTP API for the ranking and other programs: the verdict feed, read only.
 
-The log is pulled by serial, in order, and never rewritten. Until there are accounts and tokens the
-API answers on the loopback address only; ``spaceaudit serve`` refuses any other.
+The log is pulled by serial, in order, and never rewritten. Every route but the two of health needs a
+bearer token with the route's scope (``service.api_access``), and sees what the token may see.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from importlib.metadata import version
@@ -18,16 +19,18 @@ from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request, Respons
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from sqlalchemy.exc import SQLAlchemyError
-from sqlmodel import Session, select
+from sqlmodel import Session
 
 from audit.records import newest_snapshot
 from audit.verdict import hold_against
 from models.database import is_current, session
-from models.tables import Campaign, Space, Verdict
-from models.vocabulary import FeedEvent, VerdictState
+from models.tables import Campaign, Verdict
+from models.vocabulary import FeedEvent, TokenScope, VerdictState
+from service.api_access import ScopeOfCaller, needs_no_token, needs_token
 from service.desk import Desk
 from service.feed import FeedItem, feed_item, log_after, newest_after, newest_of
 from service.problems import MEDIA_TYPE, Problem, ProblemError, install_problems
+from service.scope import Scope, visible_campaign, visible_space
 
 PREFIX = "/api/v1"
 MAX_LIMIT = 1000
@@ -39,7 +42,7 @@ POLL_SECONDS = 60
 IfNoneMatch = Annotated[str | None, Header(description="ETag of an earlier answer.")]
 
 _PROBLEM: dict[str, Any] = {"model": Problem, "content": {MEDIA_TYPE: {}}}
-_PROBLEMS: dict[int | str, dict[str, Any]] = {422: _PROBLEM}
+_PROBLEMS: dict[int | str, dict[str, Any]] = {401: _PROBLEM, 403: _PROBLEM, 422: _PROBLEM}
 _UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "Not changed since the ETag."}}
 
 router = APIRouter(responses=_PROBLEMS)
@@ -71,6 +74,7 @@ def create_api(desk: Desk) -> FastAPI:
         version=version("spaceaudit"),
         docs_url=None,
         redoc_url=None,
+        openapi_url=None,
         servers=[{"url": PREFIX}],
         root_path_in_servers=False,
     )
@@ -80,26 +84,33 @@ def create_api(desk: Desk) -> FastAPI:
     return api
 
 
-def _desk(request: Request) -> Desk:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request of a program, with what it is answered from and what the program may see."""
+
+    request: Request
+    desk: Desk
+    session: Session
+    scope: Scope
+
+
+def _asked(request: Request, scope: ScopeOfCaller) -> Iterator[Asked]:
     desk: Desk = request.app.state.desk
-    return desk
-
-
-DeskNeeded = Annotated[Desk, Depends(_desk)]
-
-
-def _session(desk: DeskNeeded) -> Iterator[Session]:
     with session(desk.engine) as current:
-        yield current
+        yield Asked(request, desk, current, scope)
 
 
-SessionNeeded = Annotated[Session, Depends(_session)]
+AskedNeeded = Annotated[Asked, Depends(_asked)]
 
 
-@router.get("/verdicts", response_model=list[FeedItem], responses=_UNCHANGED)
+@router.get(
+    "/verdicts",
+    response_model=list[FeedItem],
+    responses=_UNCHANGED,
+    dependencies=needs_token(TokenScope.VERDICTS_READ),
+)
 def verdict_log(
-    request: Request,
-    current: SessionNeeded,
+    asked: AskedNeeded,
     wanted: Annotated[Slice, Query()],
     if_none_match: IfNoneMatch = None,
 ) -> Response:
@@ -108,53 +119,60 @@ def verdict_log(
     Every item comes at least once and is never rewritten. Follow ``Link: rel="next"`` until there
     is none; then ask again from the last serial after ``X-Poll-Interval`` seconds.
     """
-    found = log_after(current, wanted.after, wanted.limit + 1, wanted.campaign)
-    return _page(request, found, wanted, if_none_match)
+    found = log_after(asked.session, wanted.after, wanted.limit + 1, wanted.campaign, asked.scope)
+    return _page(asked.request, found, wanted, if_none_match)
 
 
-@router.get("/verdicts/current", response_model=list[FeedItem], responses=_UNCHANGED)
+@router.get(
+    "/verdicts/current",
+    response_model=list[FeedItem],
+    responses=_UNCHANGED,
+    dependencies=needs_token(TokenScope.VERDICTS_READ),
+)
 def current_verdicts(
-    request: Request,
-    desk: DeskNeeded,
-    current: SessionNeeded,
+    asked: AskedNeeded,
     wanted: Annotated[Slice, Query()],
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """The newest verdict of each space, with the state it has now: what no longer holds is stale."""
-    found = newest_after(current, wanted.after, wanted.limit + 1, wanted.campaign)
-    items = [_as_of_now(desk, current, *each) for each in found]
-    return _page(request, items, wanted, if_none_match)
+    found = newest_after(
+        asked.session, wanted.after, wanted.limit + 1, wanted.campaign, asked.scope
+    )
+    items = [_as_of_now(asked.desk, asked.session, *each) for each in found]
+    return _page(asked.request, items, wanted, if_none_match)
 
 
 @router.get(
     "/spaces/{space}/verdict",
     response_model=FeedItem,
     responses={**_UNCHANGED, 404: _PROBLEM},
+    dependencies=needs_token(TokenScope.VERDICTS_READ),
 )
 def space_verdict(
-    desk: DeskNeeded,
-    current: SessionNeeded,
+    asked: AskedNeeded,
     space: str,
     wanted: Annotated[SpaceQuery, Query()],
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """The newest verdict of one space, with the state it has now."""
-    row, call = _newest_of(current, space, wanted.campaign)
+    desk, current = asked.desk, asked.session
+    row, call = _newest_of(current, asked.scope, space, wanted.campaign)
     item = _as_of_now(desk, current, row, call, space)
     if wanted.max_age is not None and desk.clock() - _visited(current, row) > wanted.max_age:
         item = item.model_copy(update={"state": VerdictState.STALE})
     return _answer(item.model_dump(mode="json"), if_none_match)
 
 
-@router.get("/healthz", responses={})
+@router.get("/healthz", dependencies=needs_no_token())
 def healthz() -> dict[str, str]:
     """Whether the process answers."""
     return {"status": "ok"}
 
 
-@router.get("/readyz", responses={503: _PROBLEM})
-def readyz(desk: DeskNeeded) -> dict[str, str]:
+@router.get("/readyz", responses={503: _PROBLEM}, dependencies=needs_no_token())
+def readyz(request: Request) -> dict[str, str]:
     """Whether the database answers and has this version's tables."""
+    desk: Desk = request.app.state.desk
     try:
         ready = is_current(desk.engine)
     except SQLAlchemyError as error:
@@ -168,13 +186,20 @@ def readyz(desk: DeskNeeded) -> dict[str, str]:
     return {"status": "ready"}
 
 
-def _newest_of(current: Session, space: str, campaign: str) -> tuple[Verdict, Campaign]:
-    call = current.exec(select(Campaign).where(Campaign.code == campaign)).first()
+@router.get("/openapi.json", include_in_schema=False, dependencies=needs_token(None))
+def openapi(request: Request) -> dict[str, Any]:
+    """This API's own description."""
+    api: FastAPI = request.app
+    return api.openapi()
+
+
+def _newest_of(
+    current: Session, scope: Scope, space: str, campaign: str
+) -> tuple[Verdict, Campaign]:
+    call = visible_campaign(current, scope, campaign)
     if call is None:
         raise ProblemError(HTTPStatus.NOT_FOUND, f"no campaign {campaign}", "/query/campaign")
-    found = current.exec(
-        select(Space).where(Space.campaign_id == call.id, Space.code == space)
-    ).first()
+    found = visible_space(current, scope, call, space)
     if found is None:
         raise ProblemError(
             HTTPStatus.NOT_FOUND, f"campaign {campaign} has no space {space}", "/path/space"

@@ -39,6 +39,7 @@ from service.facts import SpaceFacts, campaign_facts, coverage_of, findings_of, 
 from service.feed import FeedItem, feed_item, reasons_of
 from service.nominations import NominatedSpace
 from service.report import CoverageShown, SpaceReport, build_report, coverage_shown
+from service.scope import EVERYTHING, Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,15 +113,16 @@ class Case:
         return sum(each.state is FindingState.OPEN for each in self.findings)
 
 
-def load_case(session: Session, desk: Desk, campaign: Campaign, code: str) -> Case:
+def load_case(
+    session: Session, desk: Desk, campaign: Campaign, code: str, scope: Scope = EVERYTHING
+) -> Case:
     """The case of a space.
 
     Raises:
-        UserError: the campaign has no such space.
+        UserError: the campaign has no such space that may be seen.
     """
-    facts = next(
-        (each for each in campaign_facts(session, campaign) if each.nomination.code == code), None
-    )
+    known = campaign_facts(session, campaign, scope)
+    facts = next((each for each in known if each.nomination.code == code), None)
     if facts is None:
         raise UserError(
             f"campaign {campaign.code} has no space {code}",

@@ -42,6 +42,7 @@ from service.commands import (
     report,
     rules,
     serve,
+    tokens,
     train,
     users,
     verdicts,
@@ -130,6 +131,7 @@ COMMANDS = (
     profile,
     train,
     users,
+    tokens,
     config,
 )
 

@@ -35,10 +35,14 @@ from crawler.addresses import AllowError, parse_allow
 from crawler.identity import is_contact
 from crawler.quiet import parse_quiet_hours, time_zone
 from service.errors import ConfigError
+from service.oidc import is_safe_issuer
 from service.replay import REPLAY_FOLDER
+from service.web.assets import KIT_FOLDER
 
 ENV_PREFIX = "SPACEAUDIT_"
 CONFIG_FILE = Path("spaceaudit.toml")
+#: Settings whose whole value is a secret.
+SECRETS = frozenset({"oidc_client_secret"})
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
@@ -144,6 +148,37 @@ class Config(BaseSettings):
         description="Who allowed in writing to visit what robots.txt forbids, with the paper's number; "
         "it is recorded in every snapshot. Empty: robots.txt is obeyed.",
     )
+    public_url: str = Field(
+        default="",
+        description="Address under which officers reach the pages, when not on this machine "
+        "(https://shenhe.example); needed to serve beyond it.",
+    )
+    session_idle_minutes: float = Field(
+        default=120, gt=0, description="Minutes without a request after which a log-in ends."
+    )
+    session_hours: float = Field(default=12, gt=0, description="Hours that a log-in lasts at most.")
+    oidc_issuer: str = Field(
+        default="",
+        description="Address of the OpenID provider by which officers may sign in. Empty: none.",
+    )
+    oidc_client_id: str = Field(default="", description="What the provider calls this service.")
+    oidc_client_secret: str = Field(
+        default="",
+        validate_default=True,
+        repr=False,
+        description="The secret that the provider gave this service.",
+    )
+    oidc_label: str = Field(
+        default="统一身份认证", description="What the log-in page calls the provider."
+    )
+    oidc_claim: str = Field(
+        default="preferred_username",
+        description="The provider's claim that names the account at a person's first log-in.",
+    )
+    kit: Path = Field(
+        default=KIT_FOLDER,
+        description="Folder with Bootstrap, htmx and ECharts, which the pages load; plain without.",
+    )
     replay: Path = Field(
         default=REPLAY_FOLDER,
         description="Folder with ReplayWeb.page's ui.js and sw.js, by which snapshots are replayed.",
@@ -210,6 +245,28 @@ class Config(BaseSettings):
             raise ValueError(
                 f"{value!r} is no address of mail or of the web (https://…) in plain letters"
             )
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _public(cls, value: str) -> str:
+        place = urlsplit(value)
+        if value and (place.scheme not in ("http", "https") or not place.hostname):
+            raise ValueError("it is no http or https address")
+        return value.rstrip("/")
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _issuer(cls, value: str) -> str:
+        if value and not is_safe_issuer(value):
+            raise ValueError("it is no https address")
+        return value
+
+    @field_validator("oidc_client_secret")
+    @classmethod
+    def _client(cls, value: str, info: ValidationInfo) -> str:
+        if info.data.get("oidc_issuer") and not (info.data.get("oidc_client_id") and value):
+            raise ValueError("SPACEAUDIT_OIDC_ISSUER is set, and needs its client id and secret")
         return value
 
     @field_validator("timestamp_url")
@@ -284,7 +341,9 @@ def explain(config: Config) -> list[Setting]:
     return [
         Setting(
             name=variable(name),
-            value=masked(_shown(getattr(config, name))),
+            value="***"
+            if name in SECRETS and getattr(config, name)
+            else masked(_shown(getattr(config, name))),
             source=_source(name),
             help=field.description or "",
         )

@@ -25,6 +25,7 @@ from models.tables import (
 )
 from models.vocabulary import FeedEvent
 from service.nominations import NominatedSpace, current_nominations
+from service.scope import EVERYTHING, Scope, space_ids
 
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
@@ -46,9 +47,11 @@ class SpaceFacts:
     verdict: Verdict | None
 
 
-def campaign_facts(session: Session, campaign: Campaign) -> list[SpaceFacts]:
-    """Every space of the campaign in the order of first import."""
-    own = col(Space.campaign_id) == campaign.id
+def campaign_facts(
+    session: Session, campaign: Campaign, scope: Scope = EVERYTHING
+) -> list[SpaceFacts]:
+    """Every space of the campaign that may be seen, in the order of first import."""
+    own = (col(Space.campaign_id) == campaign.id) & scope.covers(col(Space.id))
     snapshots = _newest(session, Snapshot, col(Snapshot.space_id), own, *_SNAPSHOT_ORDER)
     screenings = _newest(session, Screening, col(Screening.snapshot_id), own, *_SCREENING_ORDER)
     issued = own & (col(Verdict.event) != FeedEvent.STALED)
@@ -56,8 +59,11 @@ def campaign_facts(session: Session, campaign: Campaign) -> list[SpaceFacts]:
     screening_by_snapshot = {row.snapshot_id: row for row in screenings}
     verdict_by_space = {row.space_id: row for row in verdicts}
     snapshot_by_space = {row.space_id: row for row in snapshots}
+    seen = space_ids(session, scope, campaign)
     facts = []
     for nomination in current_nominations(session, campaign):
+        if nomination.space_id not in seen:
+            continue
         snapshot = snapshot_by_space.get(nomination.space_id)
         facts.append(
             SpaceFacts(

@@ -23,6 +23,7 @@ from models.vocabulary import (
     VerdictState,
     Visibility,
 )
+from service.scope import EVERYTHING, Scope
 
 
 class _FeedRecord(BaseModel):
@@ -123,19 +124,28 @@ def reasons_of(verdict: Verdict) -> tuple[FeedReason, ...]:
 
 
 def log_after(
-    session: Session, serial: int, limit: int, campaign: str | None = None
+    session: Session,
+    serial: int,
+    limit: int,
+    campaign: str | None = None,
+    scope: Scope = EVERYTHING,
 ) -> list[FeedItem]:
     """Up to ``limit`` verdicts after a serial, in the order of their serials."""
     query = select(Verdict, Space.code).join(Space, col(Space.id) == col(Verdict.space_id))
     if campaign is not None:
         query = query.join(Campaign, col(Campaign.id) == col(Verdict.campaign_id))
         query = query.where(Campaign.code == campaign)
-    query = query.where(col(Verdict.serial) > serial).order_by(col(Verdict.serial)).limit(limit)
+    query = query.where(col(Verdict.serial) > serial, scope.covers(col(Verdict.space_id)))
+    query = query.order_by(col(Verdict.serial)).limit(limit)
     return [feed_item(verdict, code) for verdict, code in session.exec(query)]
 
 
 def newest_after(
-    session: Session, serial: int, limit: int, campaign: str | None = None
+    session: Session,
+    serial: int,
+    limit: int,
+    campaign: str | None = None,
+    scope: Scope = EVERYTHING,
 ) -> list[tuple[Verdict, Campaign, str]]:
     """The newest verdict of each space, of those after a serial, in the order of their serials."""
     newest = select(func.max(Verdict.serial)).group_by(col(Verdict.space_id))
@@ -144,6 +154,7 @@ def newest_after(
         .join(Space, col(Space.id) == col(Verdict.space_id))
         .join(Campaign, col(Campaign.id) == col(Verdict.campaign_id))
         .where(col(Verdict.serial).in_(newest), col(Verdict.serial) > serial)
+        .where(scope.covers(col(Verdict.space_id)))
     )
     if campaign is not None:
         query = query.where(Campaign.code == campaign)
@@ -156,12 +167,14 @@ def newest_of(session: Session, space: Space) -> Verdict | None:
     return session.exec(query.order_by(col(Verdict.serial).desc()).limit(1)).first()
 
 
-def log_before(session: Session, campaign: Campaign, limit: int) -> list[FeedItem]:
+def log_before(
+    session: Session, campaign: Campaign, limit: int, scope: Scope = EVERYTHING
+) -> list[FeedItem]:
     """The newest verdicts of a campaign, the newest first."""
     query = (
         select(Verdict, Space.code)
         .join(Space, col(Space.id) == col(Verdict.space_id))
-        .where(Verdict.campaign_id == campaign.id)
+        .where(Verdict.campaign_id == campaign.id, scope.covers(col(Verdict.space_id)))
         .order_by(col(Verdict.serial).desc())
         .limit(limit)
     )

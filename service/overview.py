@@ -25,6 +25,7 @@ from service.desk import Desk
 from service.facts import SpaceFacts, campaign_facts, decisions_of, keys_of
 from service.nominations import NominatedSpace
 from service.report import Count, VerdictShown, verdict_shown
+from service.scope import EVERYTHING, Scope
 
 #: Kinds of the coverage ledger that lists show, in this order.
 SHOWN_COVERAGE = (CoverageKind.PAGE, CoverageKind.RESOURCE, CoverageKind.IMAGE)
@@ -72,9 +73,11 @@ class _Sums:
     coverage: Mapping[str, Mapping[CoverageKind, Count]]
 
 
-def campaign_overview(session: Session, desk: Desk, campaign: Campaign) -> list[OverviewRow]:
-    """Every space of the campaign in the order of first import."""
-    facts = campaign_facts(session, campaign)
+def campaign_overview(
+    session: Session, desk: Desk, campaign: Campaign, scope: Scope = EVERYTHING
+) -> list[OverviewRow]:
+    """Every space of the campaign that may be seen, in the order of first import."""
+    facts = campaign_facts(session, campaign, scope)
     snapshots, screenings = keys_of(facts)
     sums = _Sums(
         findings=_findings(session, set(screenings)),

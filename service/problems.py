@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
@@ -37,11 +37,18 @@ class Problem(BaseModel):
 class ProblemError(Exception):
     """A request that cannot be answered: becomes a problem document, nothing was changed."""
 
-    def __init__(self, status: HTTPStatus, detail: str, pointer: str) -> None:
+    def __init__(
+        self,
+        status: HTTPStatus,
+        detail: str,
+        pointer: str,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.pointer = pointer
+        self.headers = headers or {}
 
 
 def install_problems(app: FastAPI) -> None:
@@ -55,7 +62,9 @@ def install_problems(app: FastAPI) -> None:
 def _problem(_request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, ProblemError):
         raise TypeError from error
-    return _answer(error.status, [ProblemItem(detail=error.detail, pointer=error.pointer)])
+    answer = _answer(error.status, [ProblemItem(detail=error.detail, pointer=error.pointer)])
+    answer.headers.update(error.headers)
+    return answer
 
 
 def _invalid(_request: Request, error: Exception) -> JSONResponse:

@@ -250,12 +250,19 @@ def issue_now(
     )
 
 
+def add_auditor(made: Made) -> None:
+    """The user that the pages of the demo are signed in as."""
+    with session(made.desk.engine) as current:
+        if current.exec(select(User).where(User.name == AUDITOR)).first() is None:
+            current.add(User(name=AUDITOR, role=Role.CITY_STAFF, created_at=NOW))
+
+
 def add_campaign(made: Made, *, spaces: int = 0, crawled: bool = True) -> None:
     """A campaign of so many spaces; every seventh is rich in findings, others vary."""
+    add_auditor(made)
     with session(made.desk.engine) as current:
         campaign = Campaign(code=CAMPAIGN, profile="generic", policy="default", created_at=NOW)
         current.add(campaign)
-        current.add(User(name=AUDITOR, role=Role.CITY_STAFF, created_at=NOW))
         current.flush()
         schools = _schools(current)
         crawl = Crawl(id="c1", campaign_id=campaign.id or 0, started_at=TAKEN, settings={})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from sqlmodel import select
 from models.database import migrate, open_engine, session
 from models.tables import Campaign, Verdict
 from rules.pack import RulePack
+from service.desk import Desk
 from service.web.app import create_app
 from tests.factories import (
     AUDITOR,
@@ -28,6 +30,7 @@ from tests.factories import (
     make_desk,
 )
 from tests.serving import client_of
+from tests.signing_in import bearer
 
 FEED_FIELDS = [
     "serial",
@@ -58,7 +61,15 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
 
 @pytest.fixture(scope="module")
 def client(made: Made) -> Iterator[Client]:
-    with client_of(create_app(made.desk, AUDITOR)) as client:
+    with api_of(made, made.desk) as client:
+        yield client
+
+
+@contextmanager
+def api_of(made: Made, desk: Desk) -> Iterator[Client]:
+    """A program with a token, at the API of a desk on the same database."""
+    with client_of(create_app(desk)) as client:
+        client.headers.update(bearer(made))
         yield client
 
 
@@ -158,7 +169,7 @@ def test_a_verdict_is_stale_when_the_rules_change_and_current_again_when_they_ch
     before = state_of(client)
     assert before != "stale"
     rules = RulePack(id="test", version="2022.2", rules=made.desk.pack.rules[:1])
-    with client_of(create_app(replace(made.desk, pack=rules))) as other:
+    with api_of(made, replace(made.desk, pack=rules)) as other:
         assert state_of(other) == "stale"
     assert state_of(client) == before
 
@@ -169,14 +180,14 @@ def test_a_verdict_is_stale_at_the_end_of_its_validity_and_not_before(
 ) -> None:
     moment = TAKEN + timedelta(days=30, seconds=seconds)
     later = replace(made.desk, clock=lambda: moment)
-    with client_of(create_app(later)) as client:
+    with api_of(made, later) as client:
         assert (state_of(client) == "stale") is stale
 
 
 @pytest.mark.parametrize(("max_age", "stale"), [("P1D", True), ("P2D", False), ("PT49H", False)])
 def test_the_reader_says_how_old_a_visit_may_be(made: Made, max_age: str, stale: bool) -> None:
     two_days_on = replace(made.desk, clock=lambda: TAKEN + timedelta(days=2))
-    with client_of(create_app(two_days_on)) as client:
+    with api_of(made, two_days_on) as client:
         assert (state_of(client, max_age=max_age) == "stale") is stale
 
 
@@ -202,7 +213,7 @@ def test_every_error_is_a_problem_that_points(
 
 
 def test_a_wrong_method_is_a_problem_and_says_what_is_allowed(client: Client) -> None:
-    answer = client.delete("/api/v1/verdicts", headers={"Sec-Fetch-Site": "same-origin"})
+    answer = client.delete("/api/v1/verdicts")
     problem(answer, 405)
     assert "GET" in answer.headers["allow"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
 import io
 import os
@@ -22,12 +23,14 @@ from provision import (
     console,
     environment,
     fonts,
+    kit,
     npm_package,
     replay,
     servers,
     stamps,
 )
 from provision.console import Outcome, SetupError
+from service.web.assets import KIT_FILES
 from unpack_browser import unpack
 
 OK, FAILED = Outcome(ok=True, output=""), Outcome(ok=False, output="no")
@@ -444,3 +447,58 @@ def test_a_stopped_set_up_ends_3_with_what_to_do(
     monkeypatch.setitem(bootstrap.STEPS, "lint", (stop,))
     assert bootstrap.main() == 3
     assert "nothing here; do this" in capsys.readouterr().err
+
+
+# -- what the pages load
+
+
+def npm_packages(tmp_path: Path, bundle: kit.Bundle) -> Callable[..., Path]:
+    """Stands in for npm: an archive with what the bundle takes out of each package."""
+
+    def download(_npm: object, package: str, _integrity: str) -> Path:
+        name = package.rpartition("@")[0]
+        archive = tmp_path / f"{name}.tgz"
+        with tarfile.open(archive, "w:gz") as made:
+            for inside in bundle.files[name]:
+                member = tarfile.TarInfo(f"package/{inside}")
+                member.size = len(inside)
+                made.addfile(member, io.BytesIO(inside.encode()))
+        return archive
+
+    return download
+
+
+def test_the_kit_is_taken_out_of_its_packages_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    bundle = dataclasses.replace(kit.PAGES, place=tmp_path / "cache" / "kit")
+    monkeypatch.setattr(kit, "PAGES", bundle)
+    monkeypatch.setattr(kit, "present_npm", lambda: ["npm"])
+    monkeypatch.setattr(kit, "discard", lambda: None)
+    monkeypatch.setattr(kit, "download", npm_packages(tmp_path, bundle))
+    kit.provide_kit()
+    names = [name for files in bundle.files.values() for name in files.values()]
+    assert sorted(path.name for path in bundle.place.iterdir()) == sorted(names)
+    monkeypatch.setattr(kit, "download", None)
+    kit.provide_kit()
+    assert set(KIT_FILES) <= set(names)
+
+
+def test_without_npm_or_with_another_package_pages_stay_plain(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = dataclasses.replace(kit.PAGES, place=tmp_path / "cache" / "kit")
+    monkeypatch.setattr(kit, "PAGES", bundle)
+    monkeypatch.setattr(kit, "discard", lambda: None)
+    monkeypatch.setattr(kit, "present_npm", lambda: None)
+    kit.provide_kit()
+
+    def refused(*_: object) -> Path:
+        raise SetupError("it is not the package that was pinned")
+
+    monkeypatch.setattr(kit, "present_npm", lambda: ["npm"])
+    monkeypatch.setattr(kit, "download", refused)
+    kit.provide_kit()
+    assert capsys.readouterr().out.count("pages are plain") == 2
+    assert not bundle.place.exists()
+    assert stamps.recorded("kit") == ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -252,7 +253,9 @@ def test_users_are_added_listed_and_disabled(
 ) -> None:
     monkeypatch.setenv("SPACEAUDIT_NOW", "2022-10-10T08:00:00+08:00")
     added = spaceaudit("user", "add", "王", "--role", "county_auditor", "--county", "示例县")
-    assert added == Said(0, "王: county_auditor (县区审核员) 示例县\n", "")
+    first, second = added.out.splitlines()
+    assert (added.code, first) == (0, "王: county_auditor (县区审核员) 示例县")
+    assert re.fullmatch(r"one-time password, shown only now: (\w{4}-){3}\w{4}", second)
     assert spaceaudit("user", "disable", "王").out == "王: disabled\n"
     assert spaceaudit("user", "list", "--json").document == [
         {
@@ -261,6 +264,9 @@ def test_users_are_added_listed_and_disabled(
             "county": "示例县",
             "disabled": True,
             "created_at": "2022-10-10 00:00:00+00:00",
+            "school": None,
+            "teacher": None,
+            "id": 1,
         }
     ]
     listed = spaceaudit("user", "list").out

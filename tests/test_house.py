@@ -98,11 +98,13 @@ def test_a_lock_pins_every_package_by_hash_and_names_no_address(name: str) -> No
     assert "://" not in (ROOT / name).read_text(encoding="utf-8")
 
 
-def test_the_packaged_browser_is_pinned_by_its_digest() -> None:
-    lines = (ROOT / "scripts" / "browser.lock").read_text(encoding="utf-8").splitlines()
-    pins = [line for line in lines if line and not line.startswith("#")]
-    assert len(pins) == 1
-    assert re.fullmatch(r"@[\w-]+/[\w-]+@[\d.]+ sha512-[\w+/]{86}==", pins[0])
+def test_what_comes_from_npm_is_pinned_by_its_digest() -> None:
+    for name, number in (("browser", 1), ("replay", 1), ("axe", 1), ("kit", 3)):
+        lines = (ROOT / "scripts" / f"{name}.lock").read_text(encoding="utf-8").splitlines()
+        pins = [line for line in lines if line and not line.startswith("#")]
+        assert len(pins) == number
+        for pin in pins:
+            assert re.fullmatch(r"(@[\w-]+/)?[\w.-]+@[\d.]+ sha512-[\w+/]{86}==", pin)
 
 
 def test_the_lock_satisfies_what_the_project_asks_for() -> None:

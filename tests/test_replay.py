@@ -25,7 +25,8 @@ from models.database import migrate, open_engine
 from models.manifest import EarlierSnapshot
 from service.commands.serve import replaying
 from service.config import Config
-from service.replay import REPLAY_FOLDER, Replayer, ReplaySite, find_replayer
+from service.replay import REPLAY_FOLDER, Replayer, ReplaySite, Tickets, find_replayer
+from service.seals import random_sealer
 from service.web.app import create_app
 from service.web.replay.app import create_replay_app
 from service.web.replay.ranges import asked_range
@@ -39,14 +40,17 @@ from tests.crawl_site import (
     order_for,
     tagged,
 )
-from tests.factories import CAMPAIGN, FONT, add_campaign, make_desk
+from tests.factories import AUDITOR, CAMPAIGN, FONT, add_campaign, make_desk
 from tests.guard_site import Site
 from tests.serving import client_of, served
+from tests.signing_in import browser_of
 from tests.snapshots import manifest, write_archive, write_snapshot
 
 URL = "http://platform.example/space/s1"
 MOMENT = datetime(2022, 9, 1, 8, 0, 5, tzinfo=timezone(timedelta(hours=8)))
 WAIT_MS = 30_000
+#: Those of the pages and the replay origin alike.
+TICKETS = Tickets(random_sealer(), lambda: datetime.now(UTC))
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ class Served:
     client: httpx.Client
     digest: str
     content: bytes
+    store: SnapshotStore
 
 
 @pytest.fixture
@@ -76,8 +81,8 @@ def replay(tmp_path: Path, program: Replayer, request: pytest.FixtureRequest) ->
     content = draft.read_bytes()
     stored = store.put(draft)
     store.put_token(stored.name, b"token")
-    with client_of(create_replay_app(store, program)) as client:
-        yield Served(client, stored.digest.removeprefix("sha256:"), content)
+    with client_of(create_replay_app(store, program, None)) as client:
+        yield Served(client, stored.digest.removeprefix("sha256:"), content, store)
 
 
 # -- What is served
@@ -115,7 +120,7 @@ def test_a_later_snapshot_is_replayed_from_a_view_and_served_as_it_was_signed(
     pack(write_archive(folder), manifest(earlier=(earlier,)), signer, draft)
     signed = draft.read_bytes()
     later = store.put(draft)
-    with client_of(create_replay_app(store, program)) as client:
+    with client_of(create_replay_app(store, program, None)) as client:
         names = [each.digest.removeprefix("sha256:") for each in (later, first)]
         page, plain = (client.get(f"/view/{name}?url={URL}&ts=").text for name in names)
         source = re.findall('source="([^"]+)"', page)[0]
@@ -240,11 +245,41 @@ def test_the_origin_differs_in_name_and_port(listens: str, desk: str, name: str)
     )
 
 
+def test_a_ticket_opens_one_snapshot_for_a_day(replay: Served) -> None:
+    now = [MOMENT]
+    tickets = Tickets(TICKETS.sealer, lambda: now[0])
+    ticket = tickets.give(replay.digest)
+    assert tickets.holds(ticket, replay.digest)
+    assert not tickets.holds(ticket, "0" * 64)
+    assert not Tickets(random_sealer(), lambda: now[0]).holds(ticket, replay.digest)
+    for wrong in ("", ".", ticket[:-1], ticket.replace(".", "1.", 1)):
+        assert not tickets.holds(wrong, replay.digest)
+    now[0] = MOMENT + timedelta(hours=12)
+    assert tickets.holds(ticket, replay.digest)
+    now[0] = MOMENT + timedelta(hours=24)
+    assert not tickets.holds(ticket, replay.digest)
+
+
+def test_without_its_ticket_a_snapshot_is_not_shown(program: Replayer, replay: Served) -> None:
+    digest, good = replay.digest, TICKETS.give(replay.digest)
+    app = create_replay_app(replay.store, program, TICKETS)
+    with client_of(app) as client:
+        for root in ("", "/t/x", f"/t/{TICKETS.give('0' * 64)}"):
+            assert client.get(f"{root}/view/{digest}?url={URL}").status_code == 404
+            assert client.get(f"{root}/snapshots/{digest}.wacz").status_code == 404
+        page = client.get(f"/t/{good}/view/{digest}?url={URL}")
+        assert f'source="/t/{good}/snapshots/{digest}.wacz"' in page.text
+        assert client.get(f"/t/{good}/snapshots/{digest}.wacz").is_success
+
+
 def test_serve_replays_on_the_next_port_or_a_free_one(tmp_path: Path, program: Replayer) -> None:
     config = Config(home=tmp_path, replay=program.folder)
     store = SnapshotStore(config.store)
     with socket.create_server(("127.0.0.1", 0)) as desk:
-        with replaying(config, store, desk) as first, replaying(config, store, desk) as second:
+        with (
+            replaying(config, store, desk, TICKETS) as first,
+            replaying(config, store, desk, TICKETS) as second,
+        ):
             assert first is not None
             assert second is not None
             assert first.port != second.port
@@ -254,7 +289,7 @@ def test_serve_replays_on_the_next_port_or_a_free_one(tmp_path: Path, program: R
                         client.get(f"http://127.0.0.1:{site.port}/replay/ui.js").text == "// ui.js"
                     )
         missing = config.model_copy(update={"replay": tmp_path / "none"})
-        with replaying(missing, store, desk) as nothing:
+        with replaying(missing, store, desk, TICKETS) as nothing:
             assert nothing is None
 
 
@@ -264,12 +299,12 @@ def test_the_case_page_leads_there_or_says_why_not(tmp_path: Path) -> None:
     made = make_desk(engine)
     add_campaign(made, spaces=1)
     path = f"/campaigns/{CAMPAIGN}/spaces/s001"
-    with client_of(create_app(made.desk, replay=ReplaySite("127.0.0.1", 8001))) as client:
+    with browser_of(create_app(made.desk, AUDITOR, ReplaySite("127.0.0.1", 8001))) as client:
         shown = client.get(path).text
     link = shown.partition('class="replay" href="')[2].partition(">")[0]
     assert link.startswith("http://localhost:8001/view/")
     assert 'target="_blank" rel="noopener noreferrer"' in link
-    with client_of(create_app(made.desk)) as client:
+    with browser_of(create_app(made.desk, AUDITOR)) as client:
         shown = client.get(path).text
     assert "不能回放" in shown
     assert "/view/" not in shown
@@ -375,13 +410,13 @@ def test_a_snapshot_replays_with_its_words_and_pictures_when_the_site_is_gone(
 ) -> None:
     done, trap, url = crawled
     store = SnapshotStore(done.order.store)
-    app = create_replay_app(store, replayer)
+    app = create_replay_app(store, replayer, TICKETS)
     with listening(trap), served(app) as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(**launch_options(browser_executable))
         page = browser.new_page(viewport={"width": 1200, "height": 640})
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url))
-        site = ReplaySite("127.0.0.1", urlsplit(address).port or 0)
+        site = ReplaySite("127.0.0.1", urlsplit(address).port or 0, TICKETS)
         digest = done.receipts["wang"].digest.removeprefix("sha256:")
         page.goto(site.address("127.0.0.1", digest, url, datetime.now(UTC)))
         frame = replayed(page, url)
@@ -454,11 +489,11 @@ def test_a_later_snapshot_replays_with_what_an_earlier_one_holds(
     browser_executable: Browser, replayer: Replayer, visited_again: tuple[Crawled, str]
 ) -> None:
     done, url = visited_again
-    app = create_replay_app(SnapshotStore(done.order.store), replayer)
+    app = create_replay_app(SnapshotStore(done.order.store), replayer, TICKETS)
     with served(app) as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(**launch_options(browser_executable))
         page = browser.new_page(viewport={"width": 1200, "height": 640})
-        site = ReplaySite("127.0.0.1", urlsplit(address).port or 0)
+        site = ReplaySite("127.0.0.1", urlsplit(address).port or 0, TICKETS)
         digest = done.receipts["wang"].digest.removeprefix("sha256:")
         page.goto(site.address("127.0.0.1", digest, url, datetime.now(UTC)))
         frame = replayed(page, url)

@@ -24,14 +24,16 @@ def current(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Session]
         yield opened
 
 
-def add(current: Session, name: str, role: Role, county: str | None = None) -> None:
-    add_user(current, name, role, county, at=AT, actor="test")
+def add(
+    current: Session, name: str, role: Role, county: str | None = None, school: str | None = None
+) -> None:
+    add_user(current, name, role, county, school=school, at=AT, actor="test")
 
 
 def test_an_account_has_a_role_and_where_needed_a_county(current: Session) -> None:
     current.add(Region(name="示例县"))
     add(current, "王", Role.COUNTY_AUDITOR, " 示例县 ")
-    add(current, "李", Role.SCHOOL_AUDITOR, "新县")
+    add(current, "李", Role.SCHOOL_AUDITOR, "新县", "新县中学")
     add(current, "赵", Role.CITY_STAFF)
     found = {each.name: (each.role, each.county, each.disabled) for each in accounts(current)}
     assert found == {

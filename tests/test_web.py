@@ -17,21 +17,24 @@ from models.tables import Decision, Finding, Verdict
 from models.vocabulary import Dimension, FindingState, Part, Severity, VerdictState
 from service.case import CaseFinding
 from service.web.app import create_app
+from service.web.assets import KIT_FILES, load_assets, own_assets
 from service.web.evidence import Piece, cut, in_context, short_title
 from service.web.listing import ListQuery, make_listing
 from service.web.security import same_origin
+from service.web.settings import WebSettings
 from tests.factories import (
     AUDITOR,
     CAMPAIGN,
     PLANTED,
     Made,
+    add_auditor,
     add_campaign,
     find_space,
     make_desk,
 )
 from tests.serving import client_of
+from tests.signing_in import OURS, browser_of, post
 
-OURS = {"Sec-Fetch-Site": "same-origin"}
 CASE = f"/campaigns/{CAMPAIGN}/spaces/s001"
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
 
@@ -40,13 +43,15 @@ HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
 def made(tmp_path: Path) -> Iterator[Made]:
     engine = open_engine(f"sqlite:///{tmp_path / 'test.db'}")
     migrate(engine)
-    yield make_desk(engine)
+    made = make_desk(engine)
+    add_auditor(made)
+    yield made
     engine.dispose()
 
 
 @pytest.fixture
 def client(made: Made) -> Iterator[Client]:
-    with client_of(create_app(made.desk, AUDITOR)) as client:
+    with browser_of(create_app(made.desk, AUDITOR)) as client:
         yield client
 
 
@@ -69,7 +74,7 @@ def findings(made: Made) -> list[Finding]:
 
 
 def send(client: Client, made: Made, *, finding: str = "", **form: str) -> Response:
-    return client.post(f"{CASE}/decisions", data={"finding": finding, **form}, headers=OURS)
+    return post(client, f"{CASE}/decisions", finding=finding, **form)
 
 
 def newest(made: Made) -> Verdict:
@@ -204,14 +209,29 @@ def test_a_decision_that_does_not_fit_is_refused_and_nothing_is_written(
         assert current.exec(select(Decision)).all() == []
 
 
-def test_without_a_user_the_pages_are_read_only(made: Made) -> None:
+def test_without_a_user_there_is_nothing_but_the_log_in(made: Made) -> None:
     add_campaign(made, spaces=1)
     with client_of(create_app(made.desk)) as client:
-        assert "<form" not in page(client, CASE)
-        answer = send(
-            client, made, finding=findings(made)[0].id, action="confirm", reason="violation"
+        answer = client.get(f"{CASE}?page=1")
+        assert answer.status_code == 303
+        assert answer.headers["location"] == (
+            f"/login?next=%2Fcampaigns%2F{CAMPAIGN}%2Fspaces%2Fs001%3Fpage%3D1"
         )
+        form = {"finding": findings(made)[0].id, "action": "confirm", "reason": "violation"}
+        refused = client.post(f"{CASE}/decisions", data=form, headers=OURS)
+        assert refused.status_code == 401
+        assert "去登录" in refused.text
+
+
+def test_a_form_without_its_token_is_refused(made: Made, client: Client) -> None:
+    add_campaign(made, spaces=1)
+    form = {"finding": findings(made)[0].id, "action": "confirm", "reason": "violation"}
+    for token in ({}, {"csrf": ""}, {"csrf": "x" * 22}):
+        answer = client.post(f"{CASE}/decisions", data={**form, **token}, headers=OURS)
         assert answer.status_code == 403
+        assert "表单已失效" in answer.text
+    with session(made.desk.engine) as current:
+        assert current.exec(select(Decision)).all() == []
 
 
 @pytest.mark.parametrize(
@@ -245,7 +265,7 @@ def test_foreign_posts_and_foreign_names_are_refused_at_the_door(
 
 
 def test_every_answer_carries_the_policy(client: Client) -> None:
-    for path in ("/", "/static/site.css", "/api/v1/healthz", "/nothing", "/campaigns/none"):
+    for path in ("/", own_assets().address("site.css"), "/api/v1/healthz", "/nothing"):
         headers = client.get(path).headers
         assert "default-src 'none'" in headers["content-security-policy"]
         assert "unsafe" not in headers["content-security-policy"]
@@ -326,7 +346,7 @@ def test_filters_by_state_county_and_words(made: Made, client: Client) -> None:
 def test_the_list_says_stale_when_the_rules_are_no_longer_the_same(made: Made) -> None:
     add_campaign(made, spaces=2)
     changed = replace(made.desk, models={"tutoring": "sha256:new"})
-    with client_of(create_app(changed, AUDITOR)) as client:
+    with browser_of(create_app(changed, AUDITOR)) as client:
         rows = page(client, f"/campaigns/{CAMPAIGN}").split("<tbody>")[1]
         assert rows.count('class="chip state-stale"') == 2
         assert "模型已更新,原结论" in page(client, CASE)
@@ -403,3 +423,30 @@ def test_an_address_keeps_only_what_differs_from_the_plain_list() -> None:
 )
 def test_a_tab_leaves_out_the_name_of_the_space(title: str, space: str, short: str) -> None:
     assert short_title(title, space) == short
+
+
+def test_without_the_kit_pages_are_plain_and_whole(made: Made, tmp_path: Path) -> None:
+    add_campaign(made, spaces=1)
+    settings = WebSettings(assets=load_assets(tmp_path))
+    with browser_of(create_app(made.desk, AUDITOR, settings=settings)) as client:
+        for path in ("/", f"/campaigns/{CAMPAIGN}", CASE, "/account"):
+            shown = page(client, path)
+            assert "plain.css" in shown
+            assert "bootstrap" not in shown
+            assert "htmx.min.js" not in shown
+            for address in re.findall(r'"(/assets/[^"]+)"', shown):
+                assert client.get(address).is_success
+
+
+def test_files_of_pages_are_kept_a_year_by_their_digest(client: Client, tmp_path: Path) -> None:
+    address = own_assets().address("site.css")
+    answer = client.get(address)
+    assert answer.headers["content-type"].startswith("text/css")
+    assert "immutable" in answer.headers["cache-control"]
+    for wrong in (address.replace("/assets/", "/assets/0"), "/assets/x/../app.py"):
+        assert client.get(wrong).status_code == 404
+    for name in KIT_FILES:
+        (tmp_path / name).write_text("a")
+    assert load_assets(tmp_path).has_kit
+    (tmp_path / KIT_FILES[0]).unlink()
+    assert not load_assets(tmp_path).has_kit

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
@@ -11,11 +13,12 @@ from sqlmodel import col, select
 
 from crawler.browser import Browser, launch_options
 from models.database import migrate, open_engine, session
-from models.tables import Decision
-from models.vocabulary import Action
+from models.tables import Campaign, Decision
+from models.vocabulary import Action, Role
 from service.web.app import create_app
-from tests.factories import AUDITOR, CAMPAIGN, Made, add_campaign, make_desk
+from tests.factories import AUDITOR, CAMPAIGN, NOW, Made, add_campaign, make_desk
 from tests.serving import served
+from tests.signing_in import PASSWORD, add_account
 
 pytestmark = pytest.mark.browser
 
@@ -130,3 +133,97 @@ def test_without_scripts_a_decision_is_still_taken(made: Made, browser_executabl
         expect(card.locator(".chip").first).to_have_text("已排除")
         browser.close()
     assert taken(made) == [("fd_sc0_0", Action.DISMISS, "teaching")]
+
+
+AXE = Path(__file__).parent.parent / ".cache" / "axe" / "axe.min.js"
+RULES = ["wcag2a", "wcag2aa", "wcag21aa", "best-practice"]
+ADMINISTRATOR = "管理员示例"
+
+
+def serious(page: Page) -> list[str]:
+    """What axe finds on the page that keeps somebody from using it."""
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate("rules => axe.run({ runOnly: rules })", RULES)["violations"]
+    return [
+        f"{page.url} {each['id']}: {each['nodes'][0]['html'][:200]}"
+        for each in found
+        if each["impact"] in ("serious", "critical")
+    ]
+
+
+def sign_in(page: Page, name: str) -> None:
+    page.get_by_label("用户名").fill(name)
+    page.get_by_label("密码").fill(PASSWORD)
+    page.get_by_role("button", name="登录").click()
+
+
+@pytest.fixture
+def served_desk(made: Made) -> Iterator[str]:
+    add_account(made, ADMINISTRATOR, Role.ADMINISTRATOR)
+    add_account(made, "甲县审核员", Role.COUNTY_AUDITOR, "甲县")
+    with served(create_app(made.desk)) as address:
+        yield address
+
+
+def test_a_day_from_log_in_to_log_out(
+    made: Made, served_desk: str, browser_executable: Browser
+) -> None:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(**launch_options(browser_executable))
+        page = browser.new_page(base_url=served_desk)
+        page.goto(f"/campaigns/{CAMPAIGN}")
+        sign_in(page, "甲县审核员")
+        # Straight to where one wanted to go, and of one's own county only.
+        expect(page.locator("table.grid tbody tr")).to_have_count(2)
+        expect(page.locator(".main-nav a")).to_have_text(["推荐活动"])
+        page.get_by_role("link", name="s001").click()
+        expect(page).to_have_url(re.compile("/spaces/s001"))
+        page.wait_for_load_state()
+        page.keyboard.press("j")
+        expect(page.locator("#f-fd_sc0_0")).to_be_focused()
+        page.keyboard.press("d")
+        page.keyboard.press("Enter")
+        expect(page.locator("#f-fd_sc0_0 .chip").first).to_have_text("已排除")
+        page.locator(".who-menu summary").click()
+        page.get_by_role("button", name="退出登录").click()
+        expect(page.get_by_role("heading", name="已退出登录")).to_be_visible()
+        page.go_back()
+        page.reload()
+        expect(page.get_by_role("heading", name="登录")).to_be_visible()
+        browser.close()
+    assert taken(made) == [("fd_sc0_0", Action.DISMISS, "teaching")]
+
+
+@pytest.mark.parametrize(("width", "theme"), [(1440, "light"), (1440, "dark"), (390, "light")])
+def test_no_page_keeps_anybody_out_and_none_is_wider_than_the_screen(
+    made: Made,
+    served_desk: str,
+    browser_executable: Browser,
+    width: int,
+    theme: Literal["light", "dark"],
+) -> None:
+    if not AXE.is_file():
+        pytest.skip("axe-core is not there: `make setup` installs it where npm is")
+    with session(made.desk.engine) as current:
+        current.add(Campaign(code="empty", profile="generic", policy="default", created_at=NOW))
+    list_page = f"/campaigns/{CAMPAIGN}"
+    paths = ["/", list_page, f"{list_page}/spaces/s001", f"{list_page}/feed", "/campaigns/empty"]
+    paths += ["/account", "/account/password", "/admin/users", "/admin/tokens", "/campaigns/none"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(**launch_options(browser_executable))
+        page = browser.new_page(
+            base_url=served_desk,
+            viewport={"width": width, "height": 900},
+            color_scheme=theme,
+        )
+        page.goto("/login")
+        found = serious(page)
+        sign_in(page, ADMINISTRATOR)
+        expect(page.locator(".who-menu")).to_be_visible()
+        assert page.locator("html").get_attribute("data-bs-theme") == theme
+        for path in paths:
+            page.goto(path)
+            found += serious(page)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        browser.close()
+    assert found == []

@@ -15,10 +15,15 @@ _DOWNLOAD = CACHE / "npm"
 
 
 def pinned(lock: str) -> tuple[str, str]:
-    """The package (``name@version``) that a lock in ``scripts/`` names, and its digest."""
+    """The package (``name@version``) that a lock in ``scripts/`` names first, and its digest."""
+    return pins(lock)[0]
+
+
+def pins(lock: str) -> list[tuple[str, str]]:
+    """The packages that a lock in ``scripts/`` names, with their digests."""
     lines = (SCRIPTS / lock).read_text(encoding="utf-8").splitlines()
-    package, integrity = next(line for line in lines if line and not line.startswith("#")).split()
-    return package, integrity
+    words = [line.split() for line in lines if line and not line.startswith("#")]
+    return [(package, integrity) for package, integrity in words]
 
 
 def download(npm: Sequence[str | Path], package: str, integrity: str) -> Path:

@@ -15,5 +15,9 @@ STAMPS = CACHE / "setup.json"
 BROWSER = CACHE / "browser"
 #: ReplayWeb.page; service/replay.py looks for it here.
 REPLAY = CACHE / "replay"
+#: What the pages load; service/web/assets.py looks for it here.
+KIT = CACHE / "kit"
+#: What the tests check the pages with.
+AXE = CACHE / "axe"
 #: Packaged fonts with their fontconfig file; crawler/browser.py hands the file to the browser.
 FONTS = CACHE / "fonts"

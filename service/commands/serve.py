@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -15,15 +16,17 @@ from starlette.types import ASGIApp
 from crawler.store import SnapshotStore
 from models.database import session
 from service.config import Config, load_config
-from service.console import examples, remark
+from service.console import examples, out, remark
 from service.desk import desk_of
 from service.errors import ExitCode, UserError
-from service.replay import ADVICE, ReplaySite, find_replayer
+from service.logins import FIRST_ADMINISTRATOR, make_first_administrator
+from service.replay import ADVICE, ReplaySite, Tickets, find_replayer
 from service.users import acting_user
 from service.web.app import create_app
 from service.web.replay.app import create_replay_app
 from service.web.security import LOOPBACK_NAMES
-from service.workbench import open_workbench
+from service.web.settings import settings_from
+from service.workbench import Workbench, open_workbench
 
 
 def register(app: typer.Typer) -> None:
@@ -32,29 +35,45 @@ def register(app: typer.Typer) -> None:
 
 
 def serve(
-    host: Annotated[str, typer.Option(help="Address to answer on; loopback only.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="Address to answer on; beyond loopback it needs a public address.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8000,
     by: Annotated[
-        str | None, typer.Option("--as", help="User who decides on the pages; else read only.")
+        str | None,
+        typer.Option("--as", help="User that this machine is signed in as, for the demo."),
     ] = None,
 ) -> None:
-    """Serve the web pages and the API on this machine, until Ctrl-C.
+    """Serve the web pages and the API, until Ctrl-C.
 
-    There are no accounts yet, so only this machine is answered. Snapshots are replayed on the port
-    after this one, which serves nothing else.
+    The first start makes an administrator and tells its one-time password. Beyond this machine it
+    answers when SPACEAUDIT_PUBLIC_URL says under which address officers reach it. On this machine
+    snapshots are replayed, on the port after this one, which serves nothing else.
     """
-    _require_loopback(host)
     config = load_config()
+    _require_place(host, by, config)
     with open_workbench(config) as bench:
-        if by is not None:
-            with session(bench.engine) as current:
-                acting_user(current, by)
+        settings = replace(settings_from(config), acting_as=by)
+        _prepare_accounts(bench, by)
         listening = _listen(host, port)
         shown = f"[{host}]" if ":" in host else host
-        with replaying(config, bench.store, listening) as replay:
+        tickets = Tickets(settings.sealer, bench.now)
+        with replaying(config, bench.store, listening, tickets) as replay:
             remark(f"http://{shown}:{listening.getsockname()[1]}/ (Ctrl-C ends it)")
-            app = create_app(desk_of(bench), by, replay)
+            app = create_app(desk_of(bench), replay=replay, settings=settings)
             _server(app, config).run(sockets=[listening])
+
+
+def _prepare_accounts(bench: Workbench, by: str | None) -> None:
+    """Look the demo's user up, or make the first administrator and tell its password, once."""
+    with session(bench.engine) as current:
+        if by is not None:
+            acting_user(current, by)
+            return
+        password = make_first_administrator(current, at=bench.now())
+    if password is not None:
+        out.print(f"administrator: {FIRST_ADMINISTRATOR}", markup=False)
+        out.print(f"one-time password, shown only now: {password}", markup=False)
 
 
 def _server(app: ASGIApp, config: Config) -> uvicorn.Server:
@@ -71,9 +90,16 @@ def _server(app: ASGIApp, config: Config) -> uvicorn.Server:
 
 @contextmanager
 def replaying(
-    config: Config, store: SnapshotStore, desk: socket.socket
+    config: Config, store: SnapshotStore, desk: socket.socket, tickets: Tickets
 ) -> Iterator[ReplaySite | None]:
-    """Serve replays on the port after the desk's, or on a free one; None where there is no program."""
+    """Serve replays on the port after the desk's, or on a free one; None where there is no program.
+
+    On this machine only: the replay origin knows no log-in, and stays out of others' reach.
+    """
+    if desk.getsockname()[0] not in LOOPBACK_NAMES:
+        remark("snapshots are replayed on this machine only: pages from elsewhere say so")
+        yield None
+        return
     replayer = find_replayer(config.replay)
     if replayer is None:
         remark(f"snapshots cannot be replayed: {ADVICE}")
@@ -81,12 +107,12 @@ def replaying(
         return
     host, port = desk.getsockname()[:2]
     listening = _listen_near(host, port + 1)
-    server = _server(create_replay_app(store, replayer), config)
+    server = _server(create_replay_app(store, replayer, tickets), config)
     # Beside the main thread: only there does uvicorn take signals, and one of two would miss them.
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:
-        yield ReplaySite(host, listening.getsockname()[1])
+        yield ReplaySite(host, listening.getsockname()[1], tickets)
     finally:
         server.should_exit = True
         thread.join()
@@ -100,11 +126,19 @@ def _listen_near(host: str, port: int) -> socket.socket:
         return _listen(host, 0)
 
 
-def _require_loopback(host: str) -> None:
-    if host not in LOOPBACK_NAMES:
+def _require_place(host: str, by: str | None, config: Config) -> None:
+    """Beyond this machine nobody is signed in by themselves, and a public address is known."""
+    if host in LOOPBACK_NAMES:
+        return
+    if by is not None:
         raise UserError(
-            f"{host} is not a loopback address, and there are no accounts yet to keep strangers out",
-            "leave out --host; from elsewhere, use a tunnel such as ssh -L 8000:127.0.0.1:8000 HOST",
+            f"{host} is not a loopback address, and --as signs everybody in",
+            "leave out --as, and sign in with a password",
+        )
+    if not config.public_url:
+        raise UserError(
+            f"{host} is not a loopback address, and no public address is set",
+            "set SPACEAUDIT_PUBLIC_URL to what officers type, such as https://shenhe.example",
         )
 
 

@@ -1,4 +1,4 @@
-"""``spaceaudit user``: who may decide, in which role."""
+"""``spaceaudit user``: who may sign in and decide, in which role."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import typer
 from models.vocabulary import Role
 from service.config import load_config
 from service.console import JsonOption, actor, examples, out, print_json, print_table
-from service.users import accounts, add_user, disable_user
+from service.logins import give_one_time_password
+from service.sessions import end_sessions
+from service.users import accounts, add_user, disable_user, enable_user
 from service.workspace import database_session
 
 NameArgument = Annotated[str, typer.Argument(help="Name of the user.")]
@@ -27,6 +29,8 @@ def register(app: typer.Typer) -> None:
     )(add)
     group.command("list", epilog=examples("user list", "user list --json"))(show)
     group.command("disable", epilog=examples("user disable wang"))(disable)
+    group.command("enable", epilog=examples("user enable wang"))(enable)
+    group.command("password", epilog=examples("user password wang"))(password)
     app.add_typer(group, name="user")
 
 
@@ -36,12 +40,31 @@ def add(
     county: Annotated[
         str | None, typer.Option(help="The county that an auditor of a county or school sees.")
     ] = None,
+    school: Annotated[
+        str | None, typer.Option(help="The school that a school's auditor or a teacher is of.")
+    ] = None,
+    teacher: Annotated[
+        str | None, typer.Option(help="The teacher's name in the nominations.")
+    ] = None,
 ) -> None:
-    """Add a user."""
+    """Add a user, and tell the one-time password."""
     config = load_config()
     with database_session(config) as current:
-        user = add_user(current, name, role, county, at=config.clock(), actor=actor())
-        out.print(f"{user.name}: {role.value} ({role.label}) {county or ''}".rstrip(), markup=False)
+        user = add_user(
+            current,
+            name,
+            role,
+            county,
+            school=school,
+            teacher=teacher,
+            at=config.clock(),
+            actor=actor(),
+        )
+        current.flush()
+        told = give_one_time_password(current, user.name, at=config.clock(), actor=actor())
+        place = " ".join(filter(None, (county, school, teacher)))
+        out.print(f"{user.name}: {role.value} ({role.label}) {place}".rstrip(), markup=False)
+        out.print(f"one-time password, shown only now: {told}", markup=False)
 
 
 def show(*, as_json: JsonOption = False) -> None:
@@ -52,15 +75,38 @@ def show(*, as_json: JsonOption = False) -> None:
         print_json([asdict(account) for account in found])
         return
     rows = [
-        (each.name, each.role.label, each.county or "", "停用" if each.disabled else "")
+        (
+            each.name,
+            each.role.label,
+            each.county or "",
+            each.school or "",
+            "停用" if each.disabled else "",
+        )
         for each in found
     ]
-    print_table(("姓名", "角色", "县区", "状态"), rows)
+    print_table(("姓名", "角色", "县区", "学校", "状态"), rows)
 
 
 def disable(name: NameArgument) -> None:
-    """Disable a user; what the user decided stays."""
+    """Disable a user and end all log-ins; what the user decided stays."""
     config = load_config()
     with database_session(config) as current:
         user = disable_user(current, name, at=config.clock(), actor=actor())
+        end_sessions(current, user.id or 0, config.clock())
         out.print(f"{user.name}: disabled", markup=False)
+
+
+def enable(name: NameArgument) -> None:
+    """Let a disabled user act again."""
+    config = load_config()
+    with database_session(config) as current:
+        user = enable_user(current, name, at=config.clock(), actor=actor())
+        out.print(f"{user.name}: enabled", markup=False)
+
+
+def password(name: NameArgument) -> None:
+    """Give a user a new one-time password; all log-ins of the user end."""
+    config = load_config()
+    with database_session(config) as current:
+        told = give_one_time_password(current, name, at=config.clock(), actor=actor())
+    out.print(f"one-time password, shown only now: {told}", markup=False)

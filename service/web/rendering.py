@@ -1,4 +1,7 @@
-"""Templates and what they may call: everything is escaped, nothing of a captured page is trusted."""
+"""Templates and what they may call: everything is escaped, nothing of a captured page is trusted.
+
+How to write one stands at the head of ``templates/base.html``; the macros are in ``templates/kit/``.
+"""
 
 from __future__ import annotations
 
@@ -15,16 +18,23 @@ from models.vocabulary import (
     Action,
     FindingState,
     Openness,
+    Permission,
+    Role,
     Severity,
+    TokenScope,
     VerdictState,
     Visibility,
 )
 from rules.reasons import reasons_for
 from service.overview import SHOWN_COVERAGE
+from service.web.access import FORM_COOKIE, csrf_token, settings_of, visitor_of
 from service.web.evidence import in_context
+from service.web.navigation import navigation
 from service.wording import local_time, manners_text, masked, size_text
 
 TEMPLATES = Path(__file__).parent / "templates"
+#: Seconds that the form cookie of somebody who is not signed in lasts.
+_FORM_SECONDS = 3600
 
 _environment = Environment(
     loader=FileSystemLoader(TEMPLATES),
@@ -58,8 +68,11 @@ _environment.globals.update(
     Action=Action,
     FindingState=FindingState,
     Openness=Openness,
+    Permission=Permission,
+    Role=Role,
     Severity=Severity,
     SHOWN_COVERAGE=SHOWN_COVERAGE,
+    TokenScope=TokenScope,
     VerdictState=VerdictState,
     Visibility=Visibility,
     campaign_address=campaign_address,
@@ -77,15 +90,46 @@ def render(
     request: Request, template: str, values: Mapping[str, object], status: int = 200
 ) -> HTMLResponse:
     """A page from a template."""
+    settings, visitor = settings_of(request), visitor_of(request)
     page = _environment.get_template(template).render(
         **values,
-        acting_as=request.app.state.acting_as,
+        asset=settings.assets.address,
+        csrf=csrf_token(request),
+        flashes=getattr(request.state, "flashes", []),
+        has_kit=settings.assets.has_kit,
+        nav=navigation(visitor, request.url.path),
         rule_pack=request.app.state.desk.pack,
+        visitor=visitor,
     )
     # What is shown changes with every decision; and it must not stay on a shared computer.
-    return HTMLResponse(page, status_code=status, headers={"Cache-Control": "no-store"})
+    answer = HTMLResponse(page, status_code=status, headers={"Cache-Control": "no-store"})
+    nonce = getattr(request.state, "nonce", None)
+    if nonce:
+        answer.set_cookie(
+            FORM_COOKIE,
+            nonce,
+            max_age=_FORM_SECONDS,
+            httponly=True,
+            samesite="lax",
+            secure=settings.secure,
+        )
+    return answer
+
+
+#: What to do about an error, by its status; others are told to go back.
+_ADVICE = {
+    401: "请登录后再试。",
+    403: "如果工作需要,请联系管理员调整您的角色,或换一个账号登录。",
+    404: "请核对地址;也可能已被移走,或不在您的审核范围内。",
+    409: "请查看最新情况,再决定是否重新提交。",
+    422: "请返回改正后重新提交;没有保存任何更改。",
+    429: "请稍等片刻再试。",
+    500: "请稍后重试;若仍出错,请把出错时间告诉管理员。",
+}
 
 
 def error_page(request: Request, status: int, message: str) -> HTMLResponse:
-    """A page that says in a sentence why there is nothing else to see."""
-    return render(request, "error.html", {"status": status, "message": message}, status)
+    """A page that says in a sentence what is wrong, and in another what to do."""
+    advice = _ADVICE.get(status, "请返回上一页重试。")
+    values = {"status": status, "message": message, "advice": advice}
+    return render(request, "errors/error.html", values, status)

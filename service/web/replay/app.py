@@ -2,7 +2,8 @@
 
 What a hostile page had in it runs here again, so this is another origin than the desk's, under
 another host name too (``service.replay.ReplaySite``): cookies know no ports. Nothing here sets or reads a
-cookie, changes anything, or lists anything, and whoever does not know a snapshot's digest gets none.
+cookie, changes anything, or lists anything. A snapshot is shown to whoever has a ticket for it
+(``service.replay.Tickets``), which the desk puts into the address of who may see the case.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from starlette.types import ASGIApp
 
 from crawler.store import SnapshotStore, snapshot_name
 from models.manifest import EarlierSnapshot
-from service.replay import Replayer
+from service.replay import Replayer, Tickets
 from service.web.replay.ranges import snapshot_bytes
 from service.web.replay.resolved import UNREADABLE
 from service.web.replay.shelf import Shelf, view_name
@@ -68,13 +69,20 @@ WORKER_POLICY = f"{_OWN}; script-src 'self' 'wasm-unsafe-eval'"
 _templates = Environment(loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined)
 
 
-def create_replay_app(store: SnapshotStore, replayer: Replayer) -> ASGIApp:
-    """Serve the snapshots of a store to ReplayWeb.page."""
+def create_replay_app(store: SnapshotStore, replayer: Replayer, tickets: Tickets | None) -> ASGIApp:
+    """Serve the snapshots of a store to ReplayWeb.page.
+
+    Args:
+        store: Where the snapshots are.
+        replayer: The program that shows them.
+        tickets: Whose tickets are taken; None shows a snapshot to whoever knows its digest.
+    """
+    root = "/t/{ticket}" if tickets else ""
     app = Starlette(
         routes=[
-            Route("/view/{digest}", _view),
-            Route("/snapshots/{digest}.wacz", _snapshot),
-            Route("/resolved/{digest}.{state}.wacz", _resolved),
+            Route(f"{root}/view/{{digest}}", _view),
+            Route(f"{root}/snapshots/{{digest}}.wacz", _snapshot),
+            Route(f"{root}/resolved/{{digest}}.{{state}}.wacz", _resolved),
             Route("/replay/ui.js", _interface),
             Route("/replay/sw.js", _worker),
         ],
@@ -83,6 +91,7 @@ def create_replay_app(store: SnapshotStore, replayer: Replayer) -> ASGIApp:
     app.state.store = store
     app.state.shelf = Shelf(store)
     app.state.replayer = replayer
+    app.state.tickets = tickets
     return Guarded(app, headers=HEADERS)
 
 
@@ -96,11 +105,12 @@ def _view(request: Request) -> HTMLResponse:
     replayer: Replayer = request.app.state.replayer
     store: SnapshotStore = request.app.state.store
     earlier = _earlier(store, name)
+    ticket = request.path_params.get("ticket")
+    root = f"/t/{ticket}" if ticket else ""
+    made = f"resolved/{view_name(store, name, earlier)}" if earlier else f"snapshots/{digest}.wacz"
     page = _templates.get_template("view.html").render(
         digest=digest,
-        source=f"/resolved/{view_name(store, name, earlier)}"
-        if earlier
-        else f"/snapshots/{digest}.wacz",
+        source=f"{root}/{made}",
         resolved=bool(earlier),
         incomplete=not all(store.exists(each.wacz) for each in earlier),
         url=url,
@@ -161,7 +171,9 @@ def _script(request: Request, name: str, headers: dict[str, str]) -> FileRespons
 
 def _digest(request: Request) -> str:
     digest: str = request.path_params["digest"]
-    if not _SHA256.fullmatch(digest):
+    tickets: Tickets | None = request.app.state.tickets
+    shown = tickets is None or tickets.holds(request.path_params["ticket"], digest)
+    if not shown or not _SHA256.fullmatch(digest):
         raise HTTPException(HTTPStatus.NOT_FOUND)
     return digest
 

@@ -92,12 +92,6 @@ document.addEventListener("keydown", (event) => {
   if (Object.hasOwn(KEYS, event.key)) { event.preventDefault(); KEYS[event.key](); }
 });
 
-// One decision a click: a second press before the answer would be refused anyway.
-document.addEventListener("submit", (event) => {
-  if (event.target.dataset.sent) event.preventDefault();
-  event.target.dataset.sent = "yes";
-});
-
 for (const card of cards) {
   card.addEventListener("click", (event) => {
     if (!event.target.closest("a, button, summary, form, label")) open(card);
@@ -116,10 +110,6 @@ for (const view of document.querySelectorAll(".view")) {
     if (current) reveal(current.dataset.finding);
   });
 }
-addEventListener("pageshow", (event) => {
-  if (event.persisted) for (const form of document.forms) delete form.dataset.sent;
-});
-
 const leaf = document.querySelector(".leaves [aria-current]");
 if (leaf) leaf.parentElement.scrollTop = leaf.offsetTop - leaf.parentElement.offsetTop - 6;
 

@@ -1,0 +1,126 @@
+"""One space under review: its evidence, its screenshots, and the decision form."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Query, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+from pydantic import BaseModel, Field
+from sqlmodel import Session
+
+from audit.review import DecisionError
+from models.tables import Campaign, Finding, Space
+from models.vocabulary import Action, Permission
+from service.case import Case, load_case
+from service.deciding import Ruling, take
+from service.errors import UserError
+from service.replay import ReplaySite
+from service.scope import Scope, visible_snapshot, visible_space
+from service.web.access import needs
+from service.web.evidence import Leaf, make_evidence
+from service.web.rendering import case_address
+from service.web.visit import CampaignNamed, VisitNeeded, not_found, unprocessable
+
+#: A snapshot never changes, so neither do its screenshots.
+FOREVER = "private, max-age=31536000, immutable"
+
+router = APIRouter()
+
+
+class CaseQuery(BaseModel):
+    """What the address of a case page says beside the space."""
+
+    page: int = Field(0, ge=0, description="Number of the page or file shown, from 0.")
+
+
+@router.get("/campaigns/{campaign}/spaces/{space}", dependencies=needs(Permission.SPACES_READ))
+def case(
+    visit: VisitNeeded,
+    campaign: CampaignNamed,
+    space: str,
+    query: Annotated[CaseQuery, Query()],
+) -> HTMLResponse:
+    """One space under review."""
+    try:
+        found = load_case(visit.session, visit.desk, campaign, space, visit.scope)
+    except UserError as error:
+        raise not_found(f"没有编号为 {space} 的空间,或不在您的范围内") from error
+    evidence = make_evidence(found, visit.desk.snapshots, query.page)
+    values = {
+        "campaign": campaign,
+        "case": found,
+        "evidence": evidence,
+        "replay": _replay_address(visit.request, found, evidence.leaf),
+        "may_decide": visit.who.may(Permission.CASES_DECIDE),
+    }
+    return visit.page("cases/case.html", values)
+
+
+def _replay_address(request: Request, found: Case, leaf: Leaf | None) -> str | None:
+    """Where the page that is shown is replayed; None where it cannot be."""
+    site: ReplaySite | None = request.app.state.settings.replay
+    page = leaf.page if leaf else None
+    if site is None or found.snapshot is None or page is None or not page.captured:
+        return None
+    digest = found.snapshot.digest.removeprefix("sha256:")
+    moment = page.attempts[-1].started_at if page.attempts else found.snapshot.taken_at
+    url = page.final_url or page.url
+    return site.address(request.url.hostname or "", digest, url, moment)
+
+
+@router.get("/snapshots/{snapshot}/pages/{number}.jpg", dependencies=needs(Permission.SPACES_READ))
+def screenshot(visit: VisitNeeded, snapshot: str, number: int, strip: int = 0) -> Response:
+    """A strip of the screenshot of a page of a snapshot, by the page's number."""
+    row = visible_snapshot(visit.session, visit.scope, snapshot)
+    manifest = visit.desk.snapshots.manifest(row.wacz) if row else None
+    if row is None or manifest is None or not 0 <= number < len(manifest.pages):
+        raise not_found("没有这张截图")
+    jpeg = visit.desk.snapshots.screenshot(row.wacz, manifest.pages[number].url, strip)
+    if jpeg is None:
+        raise not_found("没有这张截图")
+    return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": FOREVER})
+
+
+class DecisionForm(BaseModel):
+    """What the decision form sends; without a finding it is on the space as a whole."""
+
+    finding: str = ""
+    action: Action
+    reason: str = Field(max_length=100)
+    note: str = Field("", max_length=2000)
+    page: int = Field(0, ge=0)
+
+
+@router.post(
+    "/campaigns/{campaign}/spaces/{space}/decisions", dependencies=needs(Permission.CASES_DECIDE)
+)
+def decision(
+    visit: VisitNeeded,
+    campaign: CampaignNamed,
+    space: str,
+    form: Annotated[DecisionForm, Form()],
+) -> RedirectResponse:
+    """Take a decision, and go back to the card it was taken on."""
+    about = _subject(visit.session, visit.scope, campaign, space, form.finding)
+    ruling = Ruling(action=form.action, reason=form.reason, note=form.note, by=visit.who.name)
+    try:
+        take(visit.session, visit.desk, campaign, about, ruling)
+    except (DecisionError, UserError) as error:
+        visit.session.rollback()
+        raise unprocessable(f"未能保存:{error}") from error
+    place = f"f-{form.finding}" if form.finding else "verdict"
+    return visit.done(f"{case_address(campaign.code, space)}?page={form.page}#{place}")
+
+
+def _subject(
+    current: Session, scope: Scope, campaign: Campaign, code: str, finding_id: str
+) -> Finding | Space:
+    """The finding, or without one the space, that a decision is about."""
+    space = visible_space(current, scope, campaign, code)
+    if space is not None and not finding_id:
+        return space
+    finding = current.get(Finding, finding_id)
+    if space is None or finding is None or finding.space_id != space.id:
+        raise not_found("没有这条线索,可能已重新筛查;请刷新页面")
+    return finding
