@@ -39,7 +39,7 @@ PACK_SUFFIX = ".yaml"
 
 #: Raised when folding, matching or a validator changes what is hit, so that verdicts made before
 #: are recognised as made by another engine.
-ENGINE = "2"
+ENGINE = "3"
 
 
 class PackError(ValueError):
