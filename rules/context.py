@@ -38,9 +38,11 @@ class _FoldedCues:
         first, last = self._reach(text, start, end)
         near = text[first:last]
         for phrase in self.but_not:
-            near = near.replace(phrase, "\0" * len(phrase))
+            if phrase in near:
+                near = near.replace(phrase, "\0" * len(phrase))
         hit = (0, 0) if inside else (start - first, end - first)
-        return next((word for word in self.words if _occurs(word, near, hit)), None)
+        there = (word for word in self.words if word in near)
+        return next((word for word in there if _occurs(word, near, hit)), None)
 
     def _reach(self, text: str, start: int, end: int) -> tuple[int, int]:
         if self.window is None:

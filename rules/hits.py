@@ -100,7 +100,11 @@ def _undone(original: str, matched: Matched) -> str:
 
 def _is_styled(character: str) -> bool:
     """A circled, squared or otherwise dressed letter or digit; full width is ordinary typing."""
-    if character.isascii() or "\uff01" <= character <= "\uff5e":
+    if (
+        character.isascii()
+        or "\u3400" <= character <= "\u9fff"
+        or "\uff01" <= character <= "\uff5e"
+    ):
         return False
     folded = fold(character).text
     return folded != character and folded.isascii() and any(part.isalnum() for part in folded)

@@ -8,6 +8,7 @@ that only it shows is reported as an evasion undone.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib import resources
@@ -37,6 +38,7 @@ SIGN_GAP = np.uint8(16)
 MARK = np.uint8(32)
 #: The first part of a character taken apart.
 PART = np.uint8(64)
+_GAP = PLAIN_GAP | SIGN_GAP
 
 _RANGES: tuple[tuple[np.uint8, int, int], ...] = (
     (HAN, 0x3400, 0xA000),
@@ -64,6 +66,9 @@ _LONGEST_MARK = 2
 _OPENED_BY = {ord(b): ord(a) for a, b in ("()", "[]", "{}", "<>", "【】", "「」", "『』", "《》", "〈〉", "〔〕", "“”", "‘’")}  # fmt: skip
 #: Runs from this long on are repeats; two are ordinary Chinese (妈妈, 天天).
 _REPEATS = 3
+#: Below this length the looser fold first looks with one expression whether there is any cause;
+#: the arrays' fixed cost is that of some hundred characters (measured).
+_SHORT = 400
 
 
 @cache
@@ -85,6 +90,12 @@ def _kinds() -> Kinds:
             kinds[ord(character)] |= kind
     for pair in part_pairs():
         kinds[ord(pair[0])] |= PART
+    return kinds
+
+
+def kinds_of(codes: Codes) -> Kinds:
+    """What each character of a folded text is to what stands beside it."""
+    kinds: Kinds = _kinds()[codes]
     return kinds
 
 
@@ -113,6 +124,17 @@ def _joined(first: int, second: int) -> int:
 _NOWHERE: Positions = np.zeros(0, dtype=np.int64)
 
 
+@cache
+def _cause() -> re.Pattern[str]:
+    """What gives cause to look closer at a short text."""
+    gaps, marks = ("".join(c for k, c in _LISTED if k & kind) for kind in (_GAP, MARK))
+    gaps += "".join(f"{chr(a)}-{chr(b - 1)}" for k, a, b in _RANGES if k & _GAP)
+    marks += "".join(f"{chr(a)}-{chr(b - 1)}" for k, a, b in _RANGES if k & MARK)
+    first, second = ("".join({pair[at] for pair in part_pairs()}) for at in (0, 1))
+    gaps, marks = (re.sub(r"([\]\\^\[]|-(?=[/+]))", r"\\\1", some) for some in (gaps, marks))
+    return re.compile(rf"[{gaps}]|[{marks}].[{marks}]|([^\W\d])\1|[{first}][{second}]")
+
+
 class _Change(NamedTuple):
     """Spans of the folded text, and the code point that each becomes; 0 is none."""
 
@@ -123,8 +145,10 @@ class _Change(NamedTuple):
 
 def loosen(folded: Folded) -> Folded | None:
     """The looser fold, mapping back to the *folded* text; None when it changes nothing."""
+    if len(folded.text) < _SHORT and not _cause().search(folded.text):
+        return None
     codes = codes_of(folded.text)
-    start, end, made = _in_order(list(_found(codes, _kinds()[codes])))
+    start, end, made = _in_order(list(_found(codes, kinds_of(codes))))
     if not start.size:
         return None
     step = np.zeros(codes.size + 1, dtype=np.int8)
@@ -141,7 +165,7 @@ def loosen(folded: Folded) -> Folded | None:
 def _found(codes: Codes, kinds: Kinds) -> Iterator[_Change]:
     """The changes of each sort; most short texts give cause for none, which is seen first."""
     present = np.bitwise_or.reduce(kinds)
-    if present & (PLAIN_GAP | SIGN_GAP):
+    if present & _GAP:
         yield _gaps(kinds)
     if present & MARK:
         yield _singled(codes, kinds)
@@ -193,7 +217,7 @@ def _both(pairs: Mask, size: int) -> Mask:
 
 def _gaps(kinds: Kinds) -> _Change:
     """Symbols and blanks between a Han character and another, a letter or a number."""
-    start, end = _inner_runs((kinds & (PLAIN_GAP | SIGN_GAP)) != 0, _LONGEST_GAP)
+    start, end = _inner_runs((kinds & _GAP) != 0, _LONGEST_GAP)
     left, right = kinds[start - 1], kinds[end % kinds.size]
     signs = np.searchsorted(np.flatnonzero(kinds & SIGN_GAP), (start, end))
     plain = signs[0] == signs[1]
@@ -251,7 +275,7 @@ def _parted(codes: Codes, kinds: Kinds) -> _Change:
 _DENSE = 1
 
 
-def dense_skips(folded: Folded, loosened: Folded) -> list[int]:
+def dense_skips(folded: Folded, loosened: Folded) -> Positions:
     """Where in a loosened text the skips look like an evasion rather than a heading or a table.
 
     A blank between two words is neither; one on each side of a character, or a symbol, may be.
@@ -262,5 +286,5 @@ def dense_skips(folded: Folded, loosened: Folded) -> list[int]:
     text, taken = folded.text, loosened.offsets.taken
     for index in np.flatnonzero(~dense).tolist():
         dense[index] = not text[source[index] : source[index] + taken[index]].isspace()
-    dense_at: list[int] = at[dense].tolist()
-    return dense_at
+    found: Positions = at[dense]
+    return found

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from rules.folding import Folded
 from rules.loosening import dense_skips, loosen
+from rules.offsets import Positions
 
 #: How far from its anchor a pattern may match, in folded characters.
 ANCHOR_REACH = 80
@@ -38,13 +41,12 @@ class Reading:
         if loosened is None:
             return None
         length = len(loosened.text)
-        dense = [(at, at) for at in dense_skips(folded, loosened)]
-        reach = windows_around(dense, length, _SKIP_REACH)
-        around = windows_around(((at, at) for at in loosened.offsets.at), length, 2 * longest)
-        anchored = windows_around(dense, length, _SKIP_REACH + ANCHOR_REACH + longest)
-        return cls(
-            loosened.text, loosened, tuple(reach), tuple(windows_around(around + anchored, length))
-        )
+        dense = dense_skips(folded, loosened)
+        reach = _windows_at(dense, length, _SKIP_REACH)
+        around = _windows_at(np.array(loosened.offsets.at), length, 2 * longest)
+        anchored = _windows_at(dense, length, _SKIP_REACH + ANCHOR_REACH + longest)
+        windows = windows_around(around + anchored, length)
+        return cls(loosened.text, loosened, tuple(reach), tuple(windows))
 
     def folded_span(self, start: int, end: int) -> Span:
         """A span of this reading in the folded text."""
@@ -56,6 +58,16 @@ class Reading:
             return True
         first, last = self.loosened.original(start, end)
         return last - first != end - start
+
+
+def _windows_at(at: Positions, length: int, reach: int) -> list[Span]:
+    """What lies within reach of some positions, joined where it overlaps."""
+    if not at.size:
+        return []
+    parted = np.flatnonzero(at[1:] - at[:-1] > 2 * reach)
+    first = np.maximum(at[np.concatenate(([0], parted + 1))] - reach, 0).tolist()
+    last = np.minimum(at[np.concatenate((parted, [at.size - 1]))] + reach, length).tolist()
+    return list(zip(first, last, strict=True))
 
 
 def windows_around(spans: Iterable[Span], length: int, reach: int = 0) -> list[Span]:

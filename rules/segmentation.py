@@ -8,7 +8,7 @@ temporary folder, where anybody may have put it.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache, lru_cache
 from itertools import accumulate
 
@@ -64,12 +64,10 @@ def _parted(text: str, at: int) -> bool:
     if _is_latin(text[at - 1]) and _is_latin(text[at]):
         return False
     words = _dictionary()
-    return all(text[first : at + 1] not in words for first in _may_begin(at))
-
-
-def _may_begin(at: int) -> range:
-    """Where a word that reaches over a position may begin."""
-    return range(at - 1, max(-1, at - _LONGEST_WORD), -1)
+    for first in range(at - 1, max(-1, at - _LONGEST_WORD), -1):
+        if text[first : at + 1] in words:
+            return False
+    return True
 
 
 def _is_latin(character: str) -> bool:
@@ -126,3 +124,9 @@ def _cuts_latin(text: str, at: int) -> bool:
     if not (before.isascii() and after.isascii()):
         return False
     return (before.isalpha() and after.isalpha()) or (before.isdigit() and after.isdigit())
+
+
+def words_in(text: str) -> Iterator[str]:
+    """All words of a text, as the boundaries are drawn; slow: a candidate's sentence is enough."""
+    words: Iterator[str] = _tokenizer().cut(text, HMM=False)
+    return words

@@ -17,10 +17,12 @@ from typing import NamedTuple
 
 import ahocorasick_rs
 import numpy as np
+import numpy.typing as npt
 import yaml
 
 from rules.characters import Codes
 from rules.folding import codes_of, fold, text_of
+from rules.loosening import HAN, LATIN, kinds_of
 from rules.record import Record
 from rules.segmentation import word_bounds
 
@@ -34,6 +36,7 @@ _LONGEST_SYLLABLE = 6
 #: More letters than this are no initials put for characters.
 _MOST_INITIALS = 4
 _LATIN = re.compile(r"[a-z]+(?: [a-z]+){0,5}")
+_LATIN_BEFORE = re.compile(r"[a-z]+(?: [a-z]+){0,5}\Z")
 #: GB 2312's common characters: rows 16 to 55, five cells short of full.
 _ROWS, _CELLS = range(0xB0, 0xD8), range(0xA1, 0xFF)
 
@@ -111,10 +114,11 @@ def sounded(text: str) -> str:
 
 
 @cache
-def _rare() -> re.Pattern[str]:
-    """Characters and symbols of the table's own, seldom seen but in place of another."""
-    characters = "".join(_table().others.values())
-    return re.compile(f"[{re.escape(characters)}]")
+def _rare() -> npt.NDArray[np.bool_]:
+    """Which code points are the table's own: seldom seen but in place of another."""
+    rare = np.zeros(0x110000, dtype=np.bool_)
+    rare[codes_of("".join(_table().others.values()))] = True
+    return rare
 
 
 @lru_cache(maxsize=4096)
@@ -161,23 +165,24 @@ class Sounds:
         """The phrases of a folded text that are there only by sound."""
         if not self._longest:
             return
-        for start, end, phrases in self._long.scan(sounded(text)):
+        codes = codes_of(text)
+        for start, end, phrases in self._long.scan(text_of(_sounds()[codes])):
             for rule, phrase in phrases:
                 if _is_heard(text, start, phrase):
                     yield Heard(rule, start, end, phrase)
-        yield from self._with_rare(text)
-        for first, last in _mixed_in(text):
+        for at in np.flatnonzero(_rare()[codes]).tolist():
+            yield from self._with_rare(text, at)
+        for first, last in _mixed_in(text, codes):
             yield from self._spelt(text, first, last)
             yield from self._abbreviated(text, first, last)
 
-    def _with_rare(self, text: str) -> Iterator[Heard]:
-        """Phrases of two characters, one of them a rare one or a picture: 薇信, 赌🎰."""
-        for match in _rare().finditer(text):
-            low = max(0, match.start() - 1)
-            for start, end, phrases in self._any.scan(sounded(text[low : match.end() + 1])):
-                for rule, phrase in phrases:
-                    if end - start < _LONG_ENOUGH and _is_heard(text, low + start, phrase):
-                        yield Heard(rule, low + start, low + end, phrase)
+    def _with_rare(self, text: str, at: int) -> Iterator[Heard]:
+        """Phrases of two characters, the one at a position a rare one or a picture: 薇信."""
+        low = max(0, at - 1)
+        for start, end, phrases in self._any.scan(sounded(text[low : at + 2])):
+            for rule, phrase in phrases:
+                if end - start < _LONG_ENOUGH and _is_heard(text, low + start, phrase):
+                    yield Heard(rule, low + start, low + end, phrase)
 
     def _spelt(self, text: str, first: int, last: int) -> Iterator[Heard]:
         """Phrases that a run of letters is part of, as syllables: 保zheng提分, wei信."""
@@ -240,13 +245,22 @@ def _is_heard(text: str, start: int, phrase: str) -> bool:
     return edges <= set(bounds)
 
 
-def _mixed_in(text: str) -> Iterator[tuple[int, int]]:
+def _mixed_in(text: str, codes: Codes) -> Iterator[tuple[int, int]]:
     """Runs of letters with a Han character on at least one side."""
-    for match in _LATIN.finditer(text):
-        first, last = match.span()
-        beside = text[first - 1 : first] + text[last : last + 1]
-        if last - first <= _LONGEST_RUN and any("\u4e00" <= c <= "\u9fff" for c in beside):
-            yield first, last
+    kinds = kinds_of(codes)
+    latin = kinds & LATIN != 0
+    if not latin.any():
+        return
+    han = kinds & HAN != 0
+    done = 0
+    for at in np.flatnonzero(han[:-1] & latin[1:] | latin[:-1] & han[1:]).tolist():
+        if at < done:
+            continue
+        low = max(done, at - _LONGEST_RUN)
+        match = _LATIN.match(text, at + 1) if han[at] else _LATIN_BEFORE.search(text, low, at + 1)
+        if match is not None and match.end() - match.start() <= _LONGEST_RUN:
+            yield match.span()
+        done = at + 1 if match is None else match.end()
 
 
 def _read_aloud(run: str, first: int) -> Iterator[tuple[str, int, int]]:
