@@ -14,6 +14,7 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from rules.pack import load_packs
@@ -88,14 +89,14 @@ def _made(text: str) -> Iterator[str]:
     """Sentences of a chain of words, without end."""
     following: dict[str, list[str]] = defaultdict(list)
     words = list(words_in(text))
-    for word, after in zip(words, words[1:], strict=False):
+    for word, after in pairwise(words):
         following[word].append(after)
     choose = random.Random(SEED)
     word, line = words[0], ""
     while True:
         line += word
         word = choose.choice(following.get(word) or words)
-        if len(line) > 40 and word in "。;\n" or len(line) > 200:
+        if (len(line) > 40 and word in "。;\n") or len(line) > 200:
             yield line
             line = ""
 

@@ -13,7 +13,7 @@ with warnings.catch_warnings():
 
 
 def build(phrases: Sequence[str]) -> tuple[jieba.Tokenizer, frozenset[str]]:
-    """jieba with its own dictionary, and the phrases as a set."""
+    """The tokeniser with its own dictionary, and the phrases as a set."""
     tokenizer = jieba.Tokenizer()
     tokenizer.FREQ, tokenizer.total = tokenizer.gen_pfdict(tokenizer.get_dict_file())
     tokenizer.initialized = True

@@ -36,8 +36,9 @@ PLAIN_GAP = np.uint8(8)
 SIGN_GAP = np.uint8(16)
 #: Parts clauses, and is skipped only between single characters one after another.
 MARK = np.uint8(32)
-#: The first part of a character taken apart.
+#: The first and the second part of a character taken apart.
 PART = np.uint8(64)
+SECOND_PART = np.uint8(128)
 _GAP = PLAIN_GAP | SIGN_GAP
 
 _RANGES: tuple[tuple[np.uint8, int, int], ...] = (
@@ -90,6 +91,7 @@ def _kinds() -> Kinds:
             kinds[ord(character)] |= kind
     for pair in part_pairs():
         kinds[ord(pair[0])] |= PART
+        kinds[ord(pair[1])] |= SECOND_PART
     return kinds
 
 
@@ -261,7 +263,7 @@ def _repeats(kinds: Kinds, same: Mask) -> Iterator[_Change]:
 
 def _parted(codes: Codes, kinds: Kinds) -> _Change:
     """Characters written as their parts."""
-    at = np.flatnonzero(kinds[:-1] & PART)
+    at = ((kinds[:-1] & PART != 0) & (kinds[1:] & SECOND_PART != 0)).nonzero()[0]
     pairs, wholes = _pairs()
     numbers = codes[at].astype(np.uint64) << np.uint64(32) | codes[at + 1]
     places = np.minimum(np.searchsorted(pairs, numbers), pairs.size - 1)

@@ -26,8 +26,9 @@ from rules.loosening import HAN, LATIN, kinds_of
 from rules.record import Record
 from rules.segmentation import word_bounds
 
-#: Syllables are private-use characters from here on, so that they go through an automaton.
-_FIRST_SYLLABLE = 0xF0000
+#: Syllables stand as characters from here on, of a script that says nothing in a Chinese text:
+#: each takes two bytes, and the automaton's time goes by bytes.
+_FIRST_SYLLABLE, _AFTER_SYLLABLES = 0x0400, 0x0600
 #: Phrases from this length on are sought by sound among Han characters alone.
 _LONG_ENOUGH = 3
 #: A longer run of letters is a word of another language; six syllables of six letters at most.
@@ -85,7 +86,7 @@ def syllable_of() -> Mapping[str, str]:
 
 @cache
 def _tokens() -> Mapping[str, str]:
-    """The private character of each syllable."""
+    """The character that stands for each syllable."""
     syllables = sorted(set(syllable_of().values()))
     return {syllable: chr(_FIRST_SYLLABLE + at) for at, syllable in enumerate(syllables)}
 
@@ -94,6 +95,7 @@ def _tokens() -> Mapping[str, str]:
 def _sounds() -> Codes:
     """Every code point as the token of its syllable, or as itself."""
     codes = np.arange(0x110000, dtype=np.uint32)
+    codes[_FIRST_SYLLABLE:_AFTER_SYLLABLES] = 0
     for character, syllable in syllable_of().items():
         codes[ord(character)] = ord(_tokens()[syllable])
     return codes
@@ -159,6 +161,7 @@ class Sounds:
         self._long = _Index(_spellings(long))
         self._any = _Index(_spellings(taking_part))
         self._initials = _Index((_as_initials(entry[1]), entry) for entry in long)
+        self._joints = frozenset(joint for _, phrase in taking_part for joint in _joints(phrase))
         self._longest = max((len(phrase) for _, phrase in taking_part), default=0)
 
     def find(self, text: str) -> Iterator[Heard]:
@@ -184,10 +187,18 @@ class Sounds:
                 if end - start < _LONG_ENOUGH and _is_heard(text, low + start, phrase):
                     yield Heard(rule, low + start, low + end, phrase)
 
+    def _joins(self, text: str, first: int, opening: str, closing: str, last: int) -> bool:
+        """Whether what letters say can go on as a phrase with the Han character beside them."""
+        return (
+            text[max(0, first - 1) : first] + opening in self._joints
+            or closing + text[last : last + 1] in self._joints
+            or last - first >= _LONG_ENOUGH
+        )
+
     def _spelt(self, text: str, first: int, last: int) -> Iterator[Heard]:
         """Phrases that a run of letters is part of, as syllables: 保zheng提分, wei信."""
         syllables = list(_read_aloud(text[first:last], first))
-        if not syllables:
+        if not syllables or not self._joins(text, first, syllables[0][0], syllables[-1][0], last):
             return
         low, high = max(0, first - self._longest), last + self._longest
         before, after = text[low:first], text[last:high]
@@ -205,7 +216,9 @@ class Sounds:
 
     def _abbreviated(self, text: str, first: int, last: int) -> Iterator[Heard]:
         """Phrases that a run of letters is part of, as initials: 保z提分."""
-        if last - first > _MOST_INITIALS:
+        if last - first > _MOST_INITIALS or not self._joins(
+            text, first, text[first], text[last - 1], last
+        ):
             return
         low, high = max(0, first - self._longest), last + self._longest
         for at, end, phrases in self._initials.scan(_as_initials(text[low:high])):
@@ -219,6 +232,14 @@ class Sounds:
 
 def _is_chinese(phrase: str) -> bool:
     return len(phrase) > 1 and all(character in syllable_of() for character in phrase)
+
+
+def _joints(phrase: str) -> Iterator[str]:
+    """Each character beside what its neighbour sounds like, as a syllable and as an initial."""
+    for written in (sounded(phrase), _as_initials(phrase)):
+        for at in range(len(phrase) - 1):
+            yield phrase[at] + written[at + 1]
+            yield written[at] + phrase[at + 1]
 
 
 def _spellings(phrases: Sequence[tuple[int, str]]) -> Iterator[tuple[str, tuple[int, str]]]:
