@@ -173,7 +173,7 @@ def _found(codes: Codes, kinds: Kinds) -> Iterator[_Change]:
         yield _singled(codes, kinds)
     same = codes[1:] == codes[:-1]
     if same.any():
-        yield from _repeats(kinds, same)
+        yield from _repeats(codes, kinds, same)
     if present & PART:
         yield _parted(codes, kinds)
 
@@ -249,16 +249,20 @@ def _singled(codes: Codes, kinds: Kinds) -> _Change:
     return _removed(start[skipped], end[skipped])
 
 
-def _repeats(kinds: Kinds, same: Mask) -> Iterator[_Change]:
+def _repeats(codes: Codes, kinds: Kinds, same: Mask) -> Iterator[_Change]:
     """Long runs of one character, and two or more characters doubled one after another."""
     same &= kinds[1:] & (HAN | LATIN) != 0
     start, end = _runs(same)
     long = end - start >= _REPEATS - 1
-    yield _removed(start[long] + 1, end[long] + 1)
+    yield _once(codes, start[long], end[long] + 1)
     twice = start[(end - start == 1) & (kinds[start] & HAN != 0)]
-    again = twice[1:] - twice[:-1] == 2
-    doubled = twice[_both(again, twice.size)]
-    yield _removed(doubled + 1, doubled + 2)
+    doubled = twice[_both(twice[1:] - twice[:-1] == 2, twice.size)]
+    yield _once(codes, doubled, doubled + 2)
+
+
+def _once(codes: Codes, start: Positions, end: Positions) -> _Change:
+    """Runs of one character as one of it."""
+    return _Change(start, end, codes[start].astype(np.int64))
 
 
 def _parted(codes: Codes, kinds: Kinds) -> _Change:

@@ -13,13 +13,13 @@ from rules.matcher import Hit, Matcher, fingerprint
 from rules.pack import load_packs, parse_pack
 
 
-def matcher_of(*rules: str) -> Matcher:
+def matcher_of(*rules: str, family: str = "wording") -> Matcher:
     """A matcher of small rules, each given as the YAML of what it looks for."""
     entries = [
         f"""
   - id: own.rule.r{number}
     title: 示例
-    family: wording
+    family: {family}
     severity: suspect
     basis: [{{document: 甲, clause: 一, effective_from: 2022-01-01, effective_to: 2022-12-31}}]
     mend: 改。
