@@ -71,6 +71,8 @@ _BLANK = frozenset("\u115f\u1160\u3164\uffa0\u180b\u180c\u180d\u180f\u17b4\u17b5
 _TABLE_RANGES = ((0, 0xD800), (0xE000, 0x10000), (0x13430, 0x13440), (0x1BCA0, 0x1BCA4),
                  (0x1D165, 0x1D183), (0x1D400, 0x1D800), (0x1EE00, 0x1EF00), (0x1F000, 0x1FC00),
                  (0x2F800, 0x2FA20), (0xE0000, 0xE0200))  # fmt: skip
+#: Halves of a pair, alone: broken text, that no scan takes.
+_SURROGATES = slice(0xD800, 0xE000)
 _HAN_RANGE = (0x3400, 0xA000)
 #: Traditional characters that also stand for something else; the folding looks at their neighbours.
 BY_NEIGHBOUR = frozenset("乾")
@@ -161,6 +163,7 @@ def fold_table() -> FoldTable:
     """The table, built once."""
     direct = _styled() | _LOOKALIKE_LETTERS | _simplified()
     codes = np.arange(IRREGULAR, dtype=np.uint32)
+    codes[_SURROGATES] = ord("\ufffd")
     irregular: list[str] = []
     for code in _codes(_TABLE_RANGES):
         folded = _fixed_point(chr(code), direct)
