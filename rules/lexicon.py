@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
+from itertools import chain
 from typing import NamedTuple
 
 import ahocorasick_rs
 
 from rules.folding import fold
+from rules.names import MOST_SLIPS
 
 
 class Use(Enum):
@@ -42,6 +44,10 @@ class Occurrence(NamedTuple):
     end: int
 
 
+def _reach(entry: Entry) -> int:
+    return max(len(fold(entry.phrase).text), len(entry.name) + MOST_SLIPS if entry.name else 0)
+
+
 class Lexicon:
     """Finds every occurrence of every phrase, overlapping ones too.
 
@@ -55,8 +61,8 @@ class Lexicon:
             by_phrase.setdefault(fold(entry.phrase).text, []).append(entry)
         self._automaton = ahocorasick_rs.AhoCorasick(list(by_phrase), store_patterns=False)
         self._by_place = tuple(map(tuple, by_phrase.values()))
-        #: The length of the longest phrase, folded.
-        self.longest = max(map(len, by_phrase), default=0)
+        #: The length of the longest phrase or slip of a name, folded.
+        self.longest = max(map(_reach, chain.from_iterable(self._by_place)), default=0)
 
     def scan(self, text: str, first: int = 0, last: int | None = None) -> Iterator[Occurrence]:
         """Every entry's occurrences in a folded text, or a part of it, in order of their ends."""

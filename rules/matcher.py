@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import chain
@@ -183,10 +183,16 @@ class Matcher:
 
     def _scan(self, reading: Reading) -> dict[int, _Seen]:
         """What the automaton finds in a reading, by rule and use."""
+        found = self._scan_in(reading, reading.windows)
+        if reading.wide != reading.windows and any(seen.candidates for seen in found.values()):
+            return self._scan_in(reading, reading.wide)
+        return found
+
+    def _scan_in(self, reading: Reading, windows: Sequence[Span] | None) -> dict[int, _Seen]:
         found: dict[int, _Seen] = defaultdict(_Seen)
         for index in self._everywhere:
             found[index] = _Seen()
-        for occurrence in self._occurrences(reading):
+        for occurrence in self._occurrences(reading.text, windows):
             entry, start, end = occurrence
             use = entry.use
             if use is Use.ANCHOR:
@@ -207,11 +213,10 @@ class Matcher:
         for rule, start, end, phrase in self._sounds.find(reading.text):
             found[rule].candidates.append(_Candidate(start, end, phrase, phrase, heard=True))
 
-    def _occurrences(self, reading: Reading) -> Iterator[Occurrence]:
-        if reading.windows is None:
-            return self._lexicon.scan(reading.text)
-        parts = (self._lexicon.scan(reading.text, *window) for window in reading.windows)
-        return chain.from_iterable(parts)
+    def _occurrences(self, text: str, windows: Sequence[Span] | None) -> Iterator[Occurrence]:
+        if windows is None:
+            return self._lexicon.scan(text)
+        return chain.from_iterable(self._lexicon.scan(text, *window) for window in windows)
 
 
 def _slip(occurrence: Occurrence, text: str) -> Iterator[_Candidate]:

@@ -11,13 +11,14 @@ from itertools import pairwise
 
 #: Names from this length on may have two slips; shorter ones have one.
 _LONG_NAME = 10
+MOST_SLIPS = 2
 
 #: A piece shorter than this occurs everywhere.
 SHORTEST_NAME = 6
 
 
 def _slips(name: str) -> int:
-    return 2 if len(name) >= _LONG_NAME else 1
+    return MOST_SLIPS if len(name) >= _LONG_NAME else 1
 
 
 def pieces(name: str) -> Iterator[tuple[int, str]]:

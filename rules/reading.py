@@ -27,15 +27,17 @@ class Reading:
     loosened: Folded | None = None
     #: Where a pattern is worth trying; None is everywhere.
     reach: tuple[Span, ...] | None = None
-    #: Where a phrase can matter to what only this reading shows; None is everywhere.
+    #: Where a phrase can be that only this reading shows, or an anchor; None is everywhere.
     windows: tuple[Span, ...] | None = None
+    #: Where a phrase can be that cancels one of those.
+    wide: tuple[Span, ...] | None = None
 
     @classmethod
     def loose(cls, folded: Folded, longest: int) -> Reading | None:
         """The loosened reading, or None where nothing was put between the characters.
 
         A phrase matters if it holds a skip, cancels one that does, or is the anchor of a pattern
-        that may; so most of a text need not be scanned again.
+        that may; so much of a text need not be scanned again.
         """
         loosened = loosen(folded)
         if loosened is None:
@@ -43,10 +45,11 @@ class Reading:
         length = len(loosened.text)
         dense = dense_skips(folded, loosened)
         reach = _windows_at(dense, length, _SKIP_REACH)
-        around = _windows_at(np.array(loosened.offsets.at), length, 2 * longest)
+        skips = np.array(loosened.offsets.at)
+        narrow, wide = (_windows_at(skips, length, times * longest) for times in (1, 2))
         anchored = _windows_at(dense, length, _SKIP_REACH + ANCHOR_REACH + longest)
-        windows = windows_around(around + anchored, length)
-        return cls(loosened.text, loosened, tuple(reach), tuple(windows))
+        windows, wide = (windows_around(some + anchored, length) for some in (narrow, wide))
+        return cls(loosened.text, loosened, tuple(reach), tuple(windows), tuple(wide))
 
     def folded_span(self, start: int, end: int) -> Span:
         """A span of this reading in the folded text."""

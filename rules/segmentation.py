@@ -80,9 +80,6 @@ def word_bounds(text: str, start: int, end: int) -> Collection[int]:
     Only the piece around the span that surely stands by itself is cut, which gives what cutting
     the whole sentence would.
     """
-    sure = [at for at in range(start, end + 1) if _parted(text, at)]
-    if len(sure) == end - start + 1:
-        return sure
     first, last = start, end
     while start - first < _SENTENCE_REACH and not _parted(text, first):
         first -= 1
@@ -105,8 +102,6 @@ def on_word_boundaries(text: str, start: int, end: int) -> bool:
     if _cuts_latin(text, start) or _cuts_latin(text, end):
         return False
     if end - start >= _SURE_LENGTH:
-        return True
-    if _parted(text, start) and _parted(text, end):
         return True
     bounds = word_bounds(text, start, end)
     if start in bounds and end in bounds:
