@@ -40,6 +40,7 @@ MARK = np.uint8(32)
 PART = np.uint8(64)
 SECOND_PART = np.uint8(128)
 _GAP = PLAIN_GAP | SIGN_GAP
+_HAN = "[\u3400-\u9fff\U00020000-\U00031fff]"
 
 _RANGES: tuple[tuple[np.uint8, int, int], ...] = (
     (HAN, 0x3400, 0xA000),
@@ -132,9 +133,18 @@ def _cause() -> re.Pattern[str]:
     gaps, marks = ("".join(c for k, c in _LISTED if k & kind) for kind in (_GAP, MARK))
     gaps += "".join(f"{chr(a)}-{chr(b - 1)}" for k, a, b in _RANGES if k & _GAP)
     marks += "".join(f"{chr(a)}-{chr(b - 1)}" for k, a, b in _RANGES if k & MARK)
-    first, second = ("".join({pair[at] for pair in part_pairs()}) for at in (0, 1))
     gaps, marks = (re.sub(r"([\]\\^\[]|-(?=[/+]))", r"\\\1", some) for some in (gaps, marks))
-    return re.compile(rf"[{gaps}]|[{marks}].[{marks}]|([^\W\d])\1|[{first}][{second}]")
+    brackets = re.escape("".join(map(chr, {*_OPENED_BY, *_OPENED_BY.values()})))
+    seconds: dict[str, str] = {}
+    for first, second in part_pairs():
+        seconds[first] = seconds.get(first, "") + second
+    causes = (
+        rf"{_HAN}[{gaps}]|[{gaps}]{_HAN}",
+        rf"(?P<mark>[{marks}]){_HAN}(?:(?P=mark)|[{brackets}])",
+        r"(?P<one>[^\W\d])(?P=one)(?:(?P=one)|(?P<other>\w)(?P=other))",
+        *(f"{first}[{some}]" for first, some in seconds.items()),
+    )
+    return re.compile("|".join(causes))
 
 
 class _Change(NamedTuple):

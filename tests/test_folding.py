@@ -163,3 +163,13 @@ def test_folding_works_piece_by_piece(first: str, second: str) -> None:
     """Nothing depends on the place in the text, but for 乾 and its neighbour."""
     whole = fold(first + second).text.replace("乾", "干")
     assert whole == (fold(first).text + fold(second).text).replace("乾", "干")
+
+
+@given(st.text(st.sampled_from("加微信弓虽氵去*_ ,，、【】()👍…\n.-a1bb国"), max_size=14))
+def test_the_short_cut_for_short_texts_hides_no_change(text: str) -> None:
+    """Padded beyond the length up to which it is taken, the same text is loosened in the same way."""
+    folded = fold(text)
+    padded = loosen(fold(text + "\u2fff" + "甲乙" * 200))
+    whole = padded.text.split("\u2fff")[0] if padded else folded.text
+    short = loosen(folded)
+    assert (short.text if short else folded.text) == whole
