@@ -140,7 +140,7 @@ def _cause() -> re.Pattern[str]:
         seconds[first] = seconds.get(first, "") + second
     causes = (
         rf"{_HAN}[{gaps}]|[{gaps}]{_HAN}",
-        rf"(?P<mark>[{marks}]){_HAN}(?:(?P=mark)|[{brackets}])",
+        rf"(?P<mark>[{marks}])[{marks}]?{_HAN}(?:(?P=mark)|[{brackets}])",
         r"(?P<one>[^\W\d])(?P=one)(?:(?P=one)|(?P<other>\w)(?P=other))",
         *(f"{first}[{some}]" for first, some in seconds.items()),
     )
