@@ -1,17 +1,26 @@
 """What one character folds to: the table behind :mod:`rules.folding`.
 
-Folding a character undoes width, styling (circled, squared, mathematical letters and digits),
-case, Latin diacritics and the traditional form, and drops what no reader sees. The table is a
-fixed point: no character of a result folds to anything but itself.
+Folding a character undoes width, styling (circled, squared, parenthesised, mathematical letters
+and digits), case, Latin diacritics, letters of another script that look the same, and the
+traditional form, and drops what no reader sees. The table is a fixed point: no character of a
+result folds to anything but itself.
 """
 
 from __future__ import annotations
 
+import sys
 import unicodedata
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cache
+from typing import TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 import opencc
+
+#: Code points of a text, or something said of each of them.
+Codes: TypeAlias = npt.NDArray[np.uint32]
 
 _ONE_TO_TEN = tuple(str(number) for number in range(1, 11))
 _LETTERS = tuple("abcdefghijklmnopqrstuvwxyz")
@@ -25,9 +34,23 @@ _STYLED_RUNS: tuple[tuple[int, tuple[str, ...]], ...] = (
     (0x24EB, tuple(str(number) for number in range(11, 21))),  # negative circled 11-20
     (0x24F5, _ONE_TO_TEN),  # double circled
     (0x24FF, ("0",)),
+    (0x1F10B, ("0", "0")),  # circled sans-serif zero, plain and negative
     (0x1F150, _LETTERS),  # negative circled letters
     (0x1F170, _LETTERS),  # negative squared letters
+    (0x1F18E, ("ab",)),
+    (0x1F191, ("cl", "cool", "free", "id", "new", "ng", "ok", "sos", "up", "vs")),
     (0x1F1E6, _LETTERS),  # regional indicators
+    # Those that decompose with brackets, a full stop or a comma: 微⑴, ⒈⒊⒏ read as bare ones.
+    (0x2474, tuple(str(number) for number in range(1, 21))),  # parenthesised
+    (0x2488, tuple(str(number) for number in range(1, 21))),  # with full stop
+    (0x249C, _LETTERS),  # parenthesised
+    (0x1F100, ("0", *(str(number) for number in range(10)))),  # with full stop, with comma
+    (0x1F110, _LETTERS),  # parenthesised capitals
+    (0x3220, tuple("一二三四五六七八九十月火水木金土日株有社名特财祝劳代呼学监企资协祭休自至")),
+)
+#: Cyrillic letters that no reader tells from Latin ones: VХ, сom. Greek ones are left: physics.
+_LOOKALIKE_LETTERS = dict(
+    zip("аеоркстухмвнігѕјԁԛԝһАВЕКМНОРСТУХІЅЈ", "aeopkctyxmbhirsjdqwhabekmhopctyxisj", strict=True)
 )
 
 #: Marks laid over or under a letter; vowel signs of other scripts are letters there and stay.
@@ -45,9 +68,14 @@ _MARK_RANGES = (
 _BLANK = frozenset("\u115f\u1160\u3164\uffa0\u180b\u180c\u180d\u180f\u17b4\u17b5\u2800")
 
 #: Blocks that hold characters which fold to something else.
-_TABLE_RANGES = ((0, 0x10000), (0x1D400, 0x1D800), (0x1EE00, 0x1EF00), (0x1F000, 0x1FC00),
+_TABLE_RANGES = ((0, 0xD800), (0xE000, 0x10000), (0x13430, 0x13440), (0x1BCA0, 0x1BCA4),
+                 (0x1D165, 0x1D183), (0x1D400, 0x1D800), (0x1EE00, 0x1EF00), (0x1F000, 0x1FC00),
                  (0x2F800, 0x2FA20), (0xE0000, 0xE0200))  # fmt: skip
+#: Halves of a pair, alone: broken text, that no scan takes.
+_SURROGATES = slice(0xD800, 0xE000)
 _HAN_RANGE = (0x3400, 0xA000)
+#: Traditional characters that also stand for something else; the folding looks at their neighbours.
+BY_NEIGHBOUR = frozenset("乾")
 
 
 def is_invisible(character: str) -> bool:
@@ -64,14 +92,27 @@ def _styled() -> dict[str, str]:
         chr(first + offset): plain
         for first, run in _STYLED_RUNS
         for offset, plain in enumerate(run)
-    }
+    } | {chr(code): plain for code, plain in _small_capitals()}
+
+
+def _small_capitals() -> Iterable[tuple[int, str]]:
+    """ᴠ, ᴡ and their like: letters of a phonetic alphabet, used as styled ones."""
+    for code in (*range(0x0250, 0x02B0), *range(0x1D00, 0x1D80), *range(0xA700, 0xA800)):
+        name = unicodedata.name(chr(code), "")
+        letter = name.removeprefix("LATIN LETTER SMALL CAPITAL ")
+        if letter != name and len(letter) == 1:
+            yield code, letter.lower()
 
 
 def _simplified() -> dict[str, str]:
     """Traditional to simplified, one character to one character."""
     characters = [chr(code) for code in range(*_HAN_RANGE)]
     converted = opencc.OpenCC("t2s").convert("\n".join(characters)).split("\n")
-    return {a: b for a, b in zip(characters, converted, strict=True) if a != b and len(b) == 1}
+    return {
+        a: b
+        for a, b in zip(characters, converted, strict=True)
+        if a != b and len(b) == 1 and a not in BY_NEIGHBOUR
+    }
 
 
 def _without_diacritics(text: str) -> str:
@@ -103,33 +144,32 @@ def _codes(ranges: Iterable[tuple[int, int]]) -> Iterable[int]:
     return (code for first, end in ranges for code in range(first, end))
 
 
-class FoldTable(dict[int, int | str]):
-    """A table for :meth:`str.translate`: every code point, those that do not change included.
+#: What the table holds for a character that folds to none or several; more is its place in
+#: :attr:`FoldTable.irregular`.
+IRREGULAR = sys.maxunicode + 1
 
-    Holding the unchanged ones too is what makes ``translate`` fast: a missing key costs an
-    exception for each character of ordinary text.
-    """
 
-    def __missing__(self, code: int) -> int:
-        """A character outside the blocks folds to itself."""
-        return code
+@dataclass(frozen=True, slots=True)
+class FoldTable:
+    """What every code point folds to, to be looked up for a whole text at once."""
+
+    codes: Codes
+    #: The folded forms that are not one character long.
+    irregular: tuple[str, ...]
 
 
 @cache
 def fold_table() -> FoldTable:
     """The table, built once."""
-    direct = _styled() | _simplified()
-    table = FoldTable()
+    direct = _styled() | _LOOKALIKE_LETTERS | _simplified()
+    codes = np.arange(IRREGULAR, dtype=np.uint32)
+    codes[_SURROGATES] = ord("\ufffd")
+    irregular: list[str] = []
     for code in _codes(_TABLE_RANGES):
-        character = chr(code)
-        folded = _fixed_point(character, direct)
-        table[code] = code if folded == character else folded
-    return table
-
-
-@cache
-def irregular_characters() -> frozenset[str]:
-    """The characters whose folded form is not exactly one character long."""
-    return frozenset(
-        chr(code) for code, to in fold_table().items() if isinstance(to, str) and len(to) != 1
-    )
+        folded = _fixed_point(chr(code), direct)
+        if len(folded) == 1:
+            codes[code] = ord(folded)
+        else:
+            codes[code] = IRREGULAR + len(irregular)
+            irregular.append(folded)
+    return FoldTable(codes, tuple(irregular))

@@ -11,6 +11,8 @@ from rules.segmentation import sentence_around
 #: How far the brackets of a title may be from a hit inside it.
 _TITLE_REACH = 40
 
+Span = tuple[int, int]
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -33,19 +35,19 @@ class _FoldedCues:
         )
         return cls(words, cues.window, but_not)
 
-    def first_near(self, text: str, start: int, end: int, *, inside: bool) -> str | None:
+    def first_near(self, text: str, span: Span, sentence: Span, *, inside: bool) -> str | None:
         """The first word near the span; one wholly inside it counts only if ``inside``."""
-        first, last = self._reach(text, start, end)
+        start, end = span
+        first, last = sentence
+        if self.window is not None:
+            first, last = max(0, start - self.window), min(len(text), end + self.window)
         near = text[first:last]
         for phrase in self.but_not:
-            near = near.replace(phrase, "\0" * len(phrase))
+            if phrase in near:
+                near = near.replace(phrase, "\0" * len(phrase))
         hit = (0, 0) if inside else (start - first, end - first)
-        return next((word for word in self.words if _occurs(word, near, hit)), None)
-
-    def _reach(self, text: str, start: int, end: int) -> tuple[int, int]:
-        if self.window is None:
-            return sentence_around(text, start, end)
-        return max(0, start - self.window), min(len(text), end + self.window)
+        there = (word for word in self.words if word in near)
+        return next((word for word in there if _occurs(word, near, hit)), None)
 
 
 def _occurs(word: str, near: str, hit: tuple[int, int]) -> bool:
@@ -74,10 +76,11 @@ class ContextCheck:
         """
         if self._skip_titles and _in_title(text, start, end):
             return Standing(stands=False, seen=("《》",))
+        span, sentence = (start, end), sentence_around(text, start, end)
         for cues in self._exclude:
-            if (word := cues.first_near(text, start, end, inside=gapped)) is not None:
+            if (word := cues.first_near(text, span, sentence, inside=gapped)) is not None:
                 return Standing(stands=False, seen=(word,))
-        needed = [cues.first_near(text, start, end, inside=False) for cues in self._require]
+        needed = [cues.first_near(text, span, sentence, inside=False) for cues in self._require]
         seen = tuple(word for word in needed if word is not None)
         return Standing(stands=len(seen) == len(needed), seen=seen)
 

@@ -61,6 +61,8 @@ class Matched:
     text: str
     #: Found only in the loosened text.
     loose: bool = False
+    #: Found only by sound or likeness.
+    heard: bool = False
     #: The official name of which it is a slip.
     meant: str | None = None
 
@@ -70,7 +72,7 @@ def explain(rule: Rule, original: str, matched: Matched, seen: tuple[str, ...]) 
     parts = [f"命中“{matched.text}”"]
     if matched.meant is not None:
         parts.append(f"疑为“{matched.meant}”之误")
-    if undone := _undone(original, loose=matched.loose):
+    if undone := _undone(original, matched):
         parts.append(f"原文写作“{original}”，已还原规避写法（{undone}）")
     if seen:
         parts.append("同时出现" + "、".join(f"“{word}”" for word in seen))
@@ -81,11 +83,15 @@ def explain(rule: Rule, original: str, matched: Matched, seen: tuple[str, ...]) 
     return "。".join(parts) + "。"
 
 
-def _undone(original: str, *, loose: bool) -> str:
+def _undone(original: str, matched: Matched) -> str:
     """The evasions in the original characters; case and width alone are none."""
     found = []
-    if loose:
-        found.append("插入或重复的字符")
+    if matched.loose:
+        found.append("插入、重复或拆开的字符")
+    if matched.heard:
+        found.append("谐音、形近、拼音或首字母")
+    if fold(original).text == original:
+        return "、".join(found)
     if any(is_invisible(character) for character in original):
         found.append("不可见字符或叠加符号")
     visible = (character for character in original if not is_invisible(character))
@@ -96,7 +102,11 @@ def _undone(original: str, *, loose: bool) -> str:
 
 def _is_styled(character: str) -> bool:
     """A circled, squared or otherwise dressed letter or digit; full width is ordinary typing."""
-    if character.isascii() or "\uff01" <= character <= "\uff5e":
+    if (
+        character.isascii()
+        or "\u3400" <= character <= "\u9fff"
+        or "\uff01" <= character <= "\uff5e"
+    ):
         return False
     folded = fold(character).text
     return folded != character and folded.isascii() and any(part.isalnum() for part in folded)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
+from itertools import chain
 from typing import NamedTuple
 
 import ahocorasick_rs
 
 from rules.folding import fold
+from rules.names import MOST_SLIPS
 
 
 class Use(Enum):
@@ -42,6 +44,10 @@ class Occurrence(NamedTuple):
     end: int
 
 
+def _reach(entry: Entry) -> int:
+    return max(len(fold(entry.phrase).text), len(entry.name) + MOST_SLIPS if entry.name else 0)
+
+
 class Lexicon:
     """Finds every occurrence of every phrase, overlapping ones too.
 
@@ -50,14 +56,18 @@ class Lexicon:
     """
 
     def __init__(self, entries: Iterable[Entry]) -> None:
-        self._entries: dict[str, list[Entry]] = {}
+        by_phrase: dict[str, list[Entry]] = {}
         for entry in entries:
-            self._entries.setdefault(fold(entry.phrase).text, []).append(entry)
-        self._phrases = list(self._entries)
-        self._automaton = ahocorasick_rs.AhoCorasick(self._phrases, store_patterns=False)
+            by_phrase.setdefault(fold(entry.phrase).text, []).append(entry)
+        self._automaton = ahocorasick_rs.AhoCorasick(list(by_phrase), store_patterns=False)
+        self._by_place = tuple(map(tuple, by_phrase.values()))
+        #: The length of the longest phrase or slip of a name, folded.
+        self.longest = max(map(_reach, chain.from_iterable(self._by_place)), default=0)
 
-    def scan(self, text: str) -> Iterator[Occurrence]:
-        """Every entry's occurrences in a folded text, in order of their ends."""
-        for index, start, end in self._automaton.find_matches_as_indexes(text, overlapping=True):
-            for entry in self._entries[self._phrases[index]]:
-                yield Occurrence(entry, start, end)
+    def scan(self, text: str, first: int = 0, last: int | None = None) -> Iterator[Occurrence]:
+        """Every entry's occurrences in a folded text, or a part of it, in order of their ends."""
+        entries = self._by_place
+        part = text if last is None else text[first:last]
+        for place, start, end in self._automaton.find_matches_as_indexes(part, overlapping=True):
+            for entry in entries[place]:
+                yield Occurrence(entry, first + start, first + end)

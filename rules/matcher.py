@@ -14,57 +14,22 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import chain
 
 from models.vocabulary import Part
 from rules.context import ContextCheck
-from rules.folding import Folded, dense_skips, fold
+from rules.folding import Folded, fold
 from rules.hits import Hit, Matched, explain, fingerprint
 from rules.lexicon import Entry, Lexicon, Occurrence, Use
 from rules.names import misspelt, pieces
 from rules.pack import RulePack
+from rules.reading import ANCHOR_REACH, Reading, Span, shared_windows, windows_around
 from rules.rule import Rule
 from rules.segmentation import on_word_boundaries
+from rules.sounds import Sounds, evaded_families
 from rules.validators import VALIDATORS
 
 __all__ = ["Hit", "Matcher", "fingerprint"]
-
-#: How far from its anchor a pattern may match, in folded characters.
-_ANCHOR_REACH = 80
-#: How far from what was skipped a pattern is tried on loosened text.
-_SKIP_REACH = 40
-
-Span = tuple[int, int]
-
-
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    """One form of a text that rules are held against: the folded one, or that one loosened."""
-
-    text: str
-    loosened: Folded | None = None
-    #: Where a pattern is worth trying; None is everywhere.
-    reach: tuple[Span, ...] | None = None
-
-    @classmethod
-    def loose(cls, folded: Folded) -> _Reading | None:
-        """The loosened reading, or None where nothing was put between the characters."""
-        loosened = folded.loosened()
-        if loosened is None:
-            return None
-        skips = [(at, at) for at in dense_skips(folded, loosened)]
-        reach = _windows(skips, len(loosened.text), _SKIP_REACH)
-        return cls(loosened.text, loosened, tuple(reach))
-
-    def folded_span(self, start: int, end: int) -> Span:
-        """A span of this reading in the folded text."""
-        return (start, end) if self.loosened is None else self.loosened.original(start, end)
-
-    def adds(self, start: int, end: int) -> bool:
-        """Whether only this reading shows the span whole: something inside it was skipped."""
-        if self.loosened is None:
-            return True
-        first, last = self.loosened.original(start, end)
-        return last - first != end - start
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +41,8 @@ class _Candidate:
     matched: str
     value: str
     gapped: bool = False
+    #: The phrase is there only by sound or likeness.
+    heard: bool = False
     #: The official name of which it is a slip.
     meant: str | None = None
 
@@ -113,7 +80,7 @@ class _Compiled:
         """Whether the patterns have to be tried on every text."""
         return bool(self.patterns) and not self.rule.anchors
 
-    def standing(self, reading: _Reading, seen: _Seen) -> Iterator[_Standing]:
+    def standing(self, reading: Reading, seen: _Seen) -> Iterator[_Standing]:
         """The candidates of one reading that stand."""
         found = list(self._pattern_candidates(reading, seen.anchors))
         for candidate in dict.fromkeys(seen.candidates + found):
@@ -125,14 +92,16 @@ class _Compiled:
                 first, last = reading.folded_span(start, end)
                 yield _Standing(first, last, reading.loosened is not None, candidate, words)
 
-    def _pattern_candidates(self, reading: _Reading, anchors: list[Span]) -> Iterator[_Candidate]:
+    def _pattern_candidates(self, reading: Reading, anchors: list[Span]) -> Iterator[_Candidate]:
         """Matches of the patterns, near the anchors where the rule has some."""
         if not self.patterns or reading.reach == ():
             return
         length = len(reading.text)
-        windows = _windows(anchors, length, _ANCHOR_REACH) if self.rule.anchors else [(0, length)]
+        windows = (
+            windows_around(anchors, length, ANCHOR_REACH) if self.rule.anchors else [(0, length)]
+        )
         if reading.reach is not None:
-            windows = _shared(windows, reading.reach)
+            windows = shared_windows(windows, reading.reach)
         for first, last in windows:
             for pattern in self.patterns:
                 for match in pattern.finditer(reading.text, first, last):
@@ -151,23 +120,6 @@ def _from_match(match: re.Match[str]) -> _Candidate:
     start, end = match.span("hit") if "hit" in groups else match.span()
     value = match["value"] if "value" in groups else match.group()
     return _Candidate(start, end, match.string[start:end], value or "", gapped=True)
-
-
-def _windows(spans: Iterable[Span], length: int, reach: int) -> list[Span]:
-    """What lies within reach of some spans, joined where it overlaps."""
-    windows: list[Span] = []
-    for start, end in sorted(spans):
-        first, last = max(0, start - reach), min(length, end + reach)
-        if windows and first <= windows[-1][1]:
-            windows[-1] = (windows[-1][0], max(last, windows[-1][1]))
-        else:
-            windows.append((first, last))
-    return windows
-
-
-def _shared(some: Sequence[Span], others: Sequence[Span]) -> list[Span]:
-    """What two lists of windows have in common."""
-    return [(max(a, c), min(b, d)) for a, b in some for c, d in others if max(a, c) < min(b, d)]
 
 
 def _longest(standing: Iterable[_Standing]) -> list[_Standing]:
@@ -190,6 +142,7 @@ class Matcher:
         self.pack = pack
         self._rules = tuple(_Compiled(rule) for rule in pack.rules)
         self._lexicon = Lexicon(_entries(pack))
+        self._sounds = Sounds(_evaded(pack))
         self._everywhere = [i for i, rule in enumerate(self._rules) if rule.everywhere()]
 
     def match(
@@ -212,8 +165,12 @@ class Matcher:
         """
         folded = fold(text)
         standing: dict[int, list[_Standing]] = defaultdict(list)
-        for reading in filter(None, (_Reading(folded.text), _Reading.loose(folded))):
-            for index, seen in self._scan(reading).items():
+        loose = Reading.loose(folded, self._lexicon.longest)
+        for reading in (Reading(folded.text), *([loose] if loose else [])):
+            found = self._scan(reading)
+            if reading.loosened is None:
+                self._hear(reading, found)
+            for index, seen in found.items():
                 compiled = self._rules[index]
                 if compiled.rule.applies(subject=subject, stage=stage, part=part, on=on):
                     standing[index] += compiled.standing(reading, seen)
@@ -224,12 +181,18 @@ class Matcher:
         ]
         return sorted(hits, key=lambda hit: (hit.start, hit.end, hit.rule.id))
 
-    def _scan(self, reading: _Reading) -> dict[int, _Seen]:
+    def _scan(self, reading: Reading) -> dict[int, _Seen]:
         """What the automaton finds in a reading, by rule and use."""
+        found = self._scan_in(reading, reading.windows)
+        if reading.wide != reading.windows and any(seen.candidates for seen in found.values()):
+            return self._scan_in(reading, reading.wide)
+        return found
+
+    def _scan_in(self, reading: Reading, windows: Sequence[Span] | None) -> dict[int, _Seen]:
         found: dict[int, _Seen] = defaultdict(_Seen)
         for index in self._everywhere:
             found[index] = _Seen()
-        for occurrence in self._lexicon.scan(reading.text):
+        for occurrence in self._occurrences(reading.text, windows):
             entry, start, end = occurrence
             use = entry.use
             if use is Use.ANCHOR:
@@ -244,6 +207,16 @@ class Matcher:
                 matched = reading.text[start:end]
                 found[entry.rule].candidates.append(_Candidate(start, end, matched, matched))
         return found
+
+    def _hear(self, reading: Reading, found: dict[int, _Seen]) -> None:
+        """Add what is there by sound or likeness only; on the folded text, whose words are whole."""
+        for rule, start, end, phrase in self._sounds.find(reading.text):
+            found[rule].candidates.append(_Candidate(start, end, phrase, phrase, heard=True))
+
+    def _occurrences(self, text: str, windows: Sequence[Span] | None) -> Iterator[Occurrence]:
+        if windows is None:
+            return self._lexicon.scan(text)
+        return chain.from_iterable(self._lexicon.scan(text, *window) for window in windows)
 
 
 def _slip(occurrence: Occurrence, text: str) -> Iterator[_Candidate]:
@@ -260,9 +233,16 @@ def _hit(rule: Rule, standing: _Standing, folded: Folded, text: str) -> Hit:
     """A hit on the exact original characters, with its explanation."""
     start, end = folded.original(standing.start, standing.end)
     candidate = standing.candidate
-    matched = Matched(candidate.matched, standing.loose, candidate.meant)
+    matched = Matched(candidate.matched, standing.loose, candidate.heard, candidate.meant)
     reason = explain(rule, text[start:end], matched, standing.seen)
     return Hit(rule, start, end, text[start:end], candidate.matched, reason)
+
+
+def _evaded(pack: RulePack) -> Iterator[tuple[int, str]]:
+    """The phrases that are also sought by sound."""
+    for index, rule in enumerate(pack.rules):
+        if rule.family in evaded_families():
+            yield from ((index, phrase) for phrase in rule.phrases)
 
 
 def _entries(pack: RulePack) -> Iterator[Entry]:

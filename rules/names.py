@@ -11,13 +11,14 @@ from itertools import pairwise
 
 #: Names from this length on may have two slips; shorter ones have one.
 _LONG_NAME = 10
+MOST_SLIPS = 2
 
 #: A piece shorter than this occurs everywhere.
 SHORTEST_NAME = 6
 
 
 def _slips(name: str) -> int:
-    return 2 if len(name) >= _LONG_NAME else 1
+    return MOST_SLIPS if len(name) >= _LONG_NAME else 1
 
 
 def pieces(name: str) -> Iterator[tuple[int, str]]:
@@ -44,6 +45,8 @@ def misspelt(text: str, at: int, name: str, offset: int, length: int) -> tuple[i
     if text.startswith(name, at - offset):
         return None
     limit = _slips(name)
+    if not _has_edges(text, at - offset, name, limit):
+        return None
     left = _best(name[:offset], [text[max(0, at - n) : at] for n in _lengths(offset, limit, at)], 0)
     end, rest = at + length, name[offset + length :]
     room = len(text) - end
@@ -52,6 +55,15 @@ def misspelt(text: str, at: int, name: str, offset: int, length: int) -> tuple[i
         return None
     start, stop = at - left[1], end + right[1]
     return (start, stop) if all(map(_is_han, text[start:stop])) else None
+
+
+def _has_edges(text: str, start: int, name: str, limit: int) -> bool:
+    """Whether the first and last characters of a name stand about where a slip leaves them."""
+    end = start + len(name)
+    return (
+        text.find(name[0], max(0, start - limit), max(0, start + limit + 1)) >= 0
+        and text.find(name[-1], max(0, end - limit - 1), end + limit) >= 0
+    )
 
 
 def _is_han(character: str) -> bool:

@@ -22,6 +22,7 @@ from rules.quantities import quantity_table
 from rules.record import Record
 from rules.rule import Basis, Context, Cues, Rule, content_digest
 from rules.words import expand_pattern, expand_words
+from rules.yamltext import read_yaml
 
 __all__ = [
     "Basis",
@@ -39,7 +40,7 @@ PACK_SUFFIX = ".yaml"
 
 #: Raised when folding, matching or a validator changes what is hit, so that verdicts made before
 #: are recognised as made by another engine.
-ENGINE = "2"
+ENGINE = "3"
 
 
 class PackError(ValueError):
@@ -222,7 +223,7 @@ def parse_pack(text: str, where: str) -> RulePack:
         PackError: naming file, rule and field.
     """
     try:
-        data = yaml.safe_load(text)
+        data = read_yaml(text)
     except yaml.YAMLError as error:
         raise PackError(f"{where}: not valid YAML: {error}") from error
     if not isinstance(data, dict) or not isinstance(data.get("rules"), list):

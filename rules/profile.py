@@ -30,6 +30,7 @@ from pydantic import (
 from models.vocabulary import Outcome, PageKind, Visibility
 from rules.profile_mistakes import mistakes, yaml_mistake
 from rules.record import Record
+from rules.yamltext import read_yaml
 
 PROFILE_SUFFIX = ".yaml"
 
@@ -342,7 +343,7 @@ def parse_profile(text: str, where: str) -> Profile:
         ProfileError: one line for each mistake: the file, the line, the field and what to do.
     """
     try:
-        data = yaml.safe_load(text)
+        data = read_yaml(text)
     except yaml.YAMLError as error:
         raise ProfileError(yaml_mistake(error, where)) from error
     if not isinstance(data, dict):

@@ -15,7 +15,7 @@ from datetime import date
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import yaml
 from pydantic import Field, FiniteFloat, ValidationError, model_validator
@@ -24,6 +24,7 @@ from models.vocabulary import SchoolKind, Term
 from rules.indicators import Group, Item, Measure
 from rules.quota import Quotas
 from rules.record import Record
+from rules.yamltext import read_yaml
 
 SCHEME_SUFFIX = ".yaml"
 SAMPLE_MARK = "示例"
@@ -209,7 +210,7 @@ def parse_scheme(text: str, where: str) -> Scheme:
         SchemeError: names the file, the field and what is wrong with it, for every such field.
     """
     try:
-        data: Any = yaml.safe_load(text)
+        data = read_yaml(text)
     except yaml.YAMLError as error:
         raise SchemeError(f"{where}: not valid YAML: {error}") from error
     if not isinstance(data, dict):

@@ -8,7 +8,7 @@ temporary folder, where anybody may have put it.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache, lru_cache
 from itertools import accumulate
 
@@ -23,6 +23,8 @@ _SENTENCE_ENDS = "。!?;\n"
 #: How far a sentence reaches to each side at most, so that a text without stops stays cheap.
 _SENTENCE_REACH = 160
 
+#: The longest word of jieba's dictionary has 16 characters (counted).
+_LONGEST_WORD = 16
 #: A phrase this long is not put together by chance out of two others.
 _SURE_LENGTH = 4
 #: Inside a longer word of the dictionary, a phrase this short is a coincidence (大麻 in 大麻烦).
@@ -37,11 +39,53 @@ def _tokenizer() -> jieba.Tokenizer:
     return tokenizer
 
 
-@lru_cache(maxsize=2048)
-def _boundaries(sentence: str) -> frozenset[int]:
+@cache
+def _dictionary() -> Mapping[str, int]:
+    """The words of jieba with their frequencies, and the beginnings of words with none."""
+    words: Mapping[str, int] = _tokenizer().FREQ
+    return words
+
+
+@lru_cache(maxsize=4096)
+def _boundaries(piece: str) -> frozenset[int]:
     """Where words begin or end. Without HMM: a guessed word must not hide a phrase."""
-    words = _tokenizer().cut(sentence, HMM=False)
+    words = _tokenizer().cut(piece, HMM=False)
     return frozenset(accumulate((len(word) for word in words), initial=0))
+
+
+def _parted(text: str, at: int) -> bool:
+    """Whether a position surely parts two words: no word of the dictionary reaches over it.
+
+    jieba chooses among ways to cut, each made of the dictionary's words and single characters, and
+    joins Latin letters and digits; so such a position is in every one of them.
+    """
+    if at <= 0 or at >= len(text):
+        return True
+    if _is_latin(text[at - 1]) and _is_latin(text[at]):
+        return False
+    words = _dictionary()
+    for first in range(at - 1, max(-1, at - _LONGEST_WORD), -1):
+        if text[first : at + 1] in words:
+            return False
+    return True
+
+
+def _is_latin(character: str) -> bool:
+    return character.isascii() and character.isalnum()
+
+
+def word_bounds(text: str, start: int, end: int) -> Collection[int]:
+    """Word boundaries from the start to the end of a span of folded text, both included.
+
+    Only the piece around the span that surely stands by itself is cut, which gives what cutting
+    the whole sentence would.
+    """
+    first, last = start, end
+    while start - first < _SENTENCE_REACH and not _parted(text, first):
+        first -= 1
+    while last - end < _SENTENCE_REACH and not _parted(text, last):
+        last += 1
+    return {first + at for at in _boundaries(text[first:last]) if start <= first + at <= end}
 
 
 def sentence_around(text: str, start: int, end: int) -> tuple[int, int]:
@@ -59,19 +103,12 @@ def on_word_boundaries(text: str, start: int, end: int) -> bool:
         return False
     if end - start >= _SURE_LENGTH:
         return True
-    first, last = sentence_around(text, start, end)
-    bounds = _boundaries(text[first:last])
-    inside = [start - first in bounds, end - first in bounds]
-    if all(inside):
+    bounds = word_bounds(text, start, end)
+    if start in bounds and end in bounds:
         return True
-    return end - start > _WHOLE_WORD_LENGTH and not _straddles(
-        sorted(bounds), start - first, end - first
-    )
-
-
-def _straddles(bounds: Sequence[int], start: int, end: int) -> bool:
-    """Whether a word begins or ends inside the span: the span is no part of one single word."""
-    return any(start < bound < end for bound in bounds)
+    # A word that begins or ends inside: the span is no part of one single word.
+    straddled = any(start < bound < end for bound in bounds)
+    return end - start > _WHOLE_WORD_LENGTH and not straddled
 
 
 def _cuts_latin(text: str, at: int) -> bool:
@@ -82,3 +119,9 @@ def _cuts_latin(text: str, at: int) -> bool:
     if not (before.isascii() and after.isascii()):
         return False
     return (before.isalpha() and after.isalpha()) or (before.isdigit() and after.isdigit())
+
+
+def words_in(text: str) -> Iterator[str]:
+    """All words of a text, as the boundaries are drawn; slow: a candidate's sentence is enough."""
+    words: Iterator[str] = _tokenizer().cut(text, HMM=False)
+    return words

@@ -14,14 +14,20 @@ from datetime import date
 from types import MappingProxyType
 
 from rules.events import misdated
+from rules.licences import (
+    credit_code,
+    icp_number,
+    is_region,
+    malformed_map_approval,
+    map_approval,
+    school_licence,
+)
 from rules.quantities import implausible_quantity, wrong_conversion
 
 Validator = Callable[[str], bool]
 
 _SEPARATORS = re.compile(r"[\s\-_.·]")
 
-#: First two digits of a region code (GB/T 2260): the provinces, and the residence permits' 81-83.
-_PROVINCES = re.compile(r"1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|71|8[1-3]")
 _IDENTITY_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _IDENTITY_CHECKS = "10x98765432"  # GB 11643, by weighted sum modulo 11
 _EARLIEST_BIRTH = 1900
@@ -33,14 +39,24 @@ _SPELT_DIGITS = str.maketrans(
     "零〇o一二三四五六七八九壹贰叁肆伍陆柒捌玖幺两", "00012345678912345678912"
 )
 
-#: Issuer prefixes: China UnionPay, Visa, Mastercard, and older domestic debit cards.
-_CARD_PREFIX = re.compile(r"(?:62|60|4|5[1-5]|9[0-9])")
-
-#: 审图号 as issued: GS(2019)1234号, GS京(2022)0123号, 闽S(2021)99号, 京审字(2020)第001号.
-_MAP_APPROVAL = re.compile(
-    r"(?:gs[\u4e00-\u9fff]{0,2}|[\u4e00-\u9fff]{1,2}s|[\u4e00-\u9fff]{1,3}审字)"
-    r"[(\[〔【](?:19|20)\d\d[)\]〕】]第?\d{1,5}号?"
+#: Issuer prefixes with the lengths they are issued in (ISO/IEC 7812; the domestic ones of 9 and
+#: 60 are older debit cards).
+_CARDS: tuple[tuple[re.Pattern[str], frozenset[int]], ...] = tuple(
+    (re.compile(prefix), frozenset(lengths))
+    for prefix, lengths in (
+        (r"62", range(16, 20)),  # China UnionPay
+        (r"4", (16,)),  # Visa
+        (r"5[1-5]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720", (16,)),  # Mastercard
+        (r"3[47]", (15,)),  # American Express
+        (r"35[2-8]", (16,)),  # JCB
+        (r"60|9[0-9]", range(16, 20)),
+    )
 )
+
+#: Area codes with the lengths of the numbers behind them: ten cities of two digits, others of three.
+_LAND = re.compile(r"(?:86)?(?:0?(?:10|2[0-57-9])[2-8]\d{7}|0?[3-9][1-9]\d[2-8]\d{6,7})")
+#: What is called from everywhere, and belongs to a firm: no person's number.
+_SERVICE = re.compile(r"(?:86)?[48]00\d{7}")
 
 
 def _bare(value: str) -> str:
@@ -58,7 +74,7 @@ def _is_date(year: int, month: int, day: int) -> bool:
 def identity_number(value: str) -> bool:
     """An 18-character resident identity number: region, date of birth and check character hold."""
     number = _bare(value)
-    if not re.fullmatch(r"\d{17}[\dx]", number, re.ASCII) or not _PROVINCES.match(number):
+    if not re.fullmatch(r"\d{17}[\dx]", number, re.ASCII) or not is_region(number[:6]):
         return False
     year, month, day = int(number[6:10]), int(number[10:12]), int(number[12:14])
     if not _EARLIEST_BIRTH <= year <= _LATEST_BIRTH or not _is_date(year, month, day):
@@ -81,19 +97,40 @@ def spelt_mobile(value: str) -> bool:
     return mobile_phone(plain) and re.fullmatch(r"\d{11}|\d{3}[ -]\d{4}[ -]\d{4}", value) is None
 
 
-def bank_card(value: str) -> bool:
-    """A card number of 16 to 19 digits with a known prefix and a right Luhn check digit."""
+def old_identity_number(value: str) -> bool:
+    """A 15-digit identity number, as issued till 1999: region and date of birth hold."""
     number = _bare(value)
-    if not re.fullmatch(r"\d{16,19}", number, re.ASCII) or not _CARD_PREFIX.match(number):
+    if not re.fullmatch(r"\d{15}", number, re.ASCII) or not is_region(number[:6]):
+        return False
+    return _is_date(_EARLIEST_BIRTH + int(number[6:8]), int(number[8:10]), int(number[10:12]))
+
+
+def land_phone(value: str) -> bool:
+    """A land line with its area code: 0595-2212 3456, (010)6609 6114; no service number."""
+    number = re.sub(r"[+()]", "", _bare(value))
+    return number.startswith(("0", "86")) and re.fullmatch(_LAND, number) is not None
+
+
+def service_phone(value: str) -> bool:
+    """A firm's number that is called from everywhere: 400 820 8820."""
+    return re.fullmatch(_SERVICE, re.sub(r"[+()]", "", _bare(value))) is not None
+
+
+def bank_card(value: str) -> bool:
+    """A card number of an issuer's prefix, in a length it issues, with a right Luhn check digit."""
+    number = _bare(value)
+    if not re.fullmatch(r"\d{15,19}", number, re.ASCII):
+        return False
+    if not any(prefix.match(number) and len(number) in lengths for prefix, lengths in _CARDS):
         return False
     doubled = (int(d) * (1 + i % 2) for i, d in enumerate(reversed(number)))
     return sum(d - 9 if d > 9 else d for d in doubled) % 10 == 0
 
 
 def qq_number(value: str) -> bool:
-    """A QQ or QQ group number: five to eleven digits, the first not zero, not a calendar year."""
+    """A QQ or QQ group number: five to eleven digits, the first not zero, not all the same."""
     number = _bare(value)
-    return re.fullmatch(r"[1-9]\d{4,10}", number, re.ASCII) is not None
+    return re.fullmatch(r"[1-9]\d{4,10}", number, re.ASCII) is not None and len(set(number)) > 1
 
 
 def wechat_id(value: str) -> bool:
@@ -102,11 +139,6 @@ def wechat_id(value: str) -> bool:
     if re.fullmatch(r"[a-z][a-z0-9_-]{5,19}", name, re.ASCII):
         return True
     return mobile_phone(name) or qq_number(name)
-
-
-def malformed_map_approval(value: str) -> bool:
-    """A 审图号 that is not of an issued form."""
-    return _MAP_APPROVAL.match(re.sub(r"\s", "", value)) is None
 
 
 def impossible_date(value: str) -> bool:
@@ -138,10 +170,17 @@ VALIDATORS: Mapping[str, Validator] = MappingProxyType(
         check.__name__: check
         for check in (
             identity_number,
+            old_identity_number,
             mobile_phone,
+            land_phone,
+            service_phone,
             bank_card,
             qq_number,
             wechat_id,
+            credit_code,
+            icp_number,
+            school_licence,
+            map_approval,
             malformed_map_approval,
             impossible_date,
             impossible_time,

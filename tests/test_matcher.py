@@ -13,13 +13,13 @@ from rules.matcher import Hit, Matcher, fingerprint
 from rules.pack import load_packs, parse_pack
 
 
-def matcher_of(*rules: str) -> Matcher:
+def matcher_of(*rules: str, family: str = "wording") -> Matcher:
     """A matcher of small rules, each given as the YAML of what it looks for."""
     entries = [
         f"""
   - id: own.rule.r{number}
     title: 示例
-    family: wording
+    family: {family}
     severity: suspect
     basis: [{{document: 甲, clause: 一, effective_from: 2022-01-01, effective_to: 2022-12-31}}]
     mend: 改。
@@ -75,10 +75,10 @@ def test_a_phrase_of_whole_words_is_a_hit(phrase: str, text: str) -> None:
     ("text", "original", "told"),
     [
         ("请加\u200b微\u200b信", "加\u200b微\u200b信", "不可见字符"),
-        ("请加*微*信", "加*微*信", "插入或重复的字符"),
-        ("请加 微 信", "加 微 信", "插入或重复的字符"),
+        ("请加*微*信", "加*微*信", "插入、重复或拆开的字符"),
+        ("请加 微 信", "加 微 信", "插入、重复或拆开的字符"),
         ("请加Ⓥ信", "加Ⓥ信", "变体字母或数字"),
-        ("请加微微微信", "加微微微信", "插入或重复的字符"),
+        ("请加微微微信", "加微微微信", "插入、重复或拆开的字符"),
     ],
 )
 def test_an_evasion_is_undone_and_said(text: str, original: str, told: str) -> None:
@@ -171,7 +171,7 @@ def test_a_pattern_sees_through_what_was_put_between(text: str, original: str) -
     matcher = matcher_of("patterns: ['保证[^。]{0,3}提分']\n    anchors: [保, 提分]")
     (hit,) = matcher.match(text)
     assert hit.text == original == text[hit.start : hit.end]
-    assert "插入或重复的字符" in hit.explanation
+    assert "插入、重复或拆开的字符" in hit.explanation
 
 
 @pytest.mark.parametrize(

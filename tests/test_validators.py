@@ -7,6 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rules.events import misdated
+from rules.licences import (
+    credit_code,
+    icp_number,
+    malformed_map_approval,
+    map_approval,
+    school_licence,
+)
 from rules.quantities import implausible_quantity, parse_number, wrong_conversion
 from rules.validators import (
     VALIDATORS,
@@ -14,9 +21,11 @@ from rules.validators import (
     identity_number,
     impossible_date,
     impossible_time,
-    malformed_map_approval,
+    land_phone,
     mobile_phone,
+    old_identity_number,
     qq_number,
+    service_phone,
     spelt_mobile,
     wechat_id,
 )
@@ -32,6 +41,7 @@ from rules.validators import (
         ("350502201013071236", False),  # 13th month
         ("350502201002301230", False),  # 30 February
         ("990502201003071236", False),  # no such region
+        ("350002201003071239", False),  # a province without a city
         ("35050220100307123", False),  # 17 digits
         ("35050220100307123x6", False),
         ("", False),
@@ -71,6 +81,11 @@ def test_mobile_phone(value: str, stands: bool) -> None:
         ("4111 1111 1111 1111", True),
         ("6222020200112233447", False),  # Luhn
         ("1111111111111117", False),  # no issuer
+        ("378282246310005", True),  # fifteen digits
+        ("3782822463100050", False),  # of an issuer that has fifteen
+        ("411111111111111100", False),  # an issuer of sixteen, eighteen digits
+        ("5105105105105100", True),
+        ("5605105105105104", False),
         ("622202020011", False),
     ],
 )
@@ -80,7 +95,14 @@ def test_bank_card(value: str, stands: bool) -> None:
 
 @pytest.mark.parametrize(
     ("value", "stands"),
-    [("12345", True), ("98765432101", True), ("01234", False), ("1234", False), ("12a45", False)],
+    [
+        ("12345", True),
+        ("98765432101", True),
+        ("01234", False),
+        ("1234", False),
+        ("12a45", False),
+        ("11111", False),
+    ],
 )
 def test_qq_number(value: str, stands: bool) -> None:
     assert qq_number(value) is stands
@@ -101,6 +123,93 @@ def test_wechat_id(value: str, stands: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "stands"),
+    [
+        ("350502850412002", True),
+        ("350502851312002", False),  # 13th month
+        ("990502850412002", False),  # no such region
+        ("35050285041200", False),
+        ("350502201003071236", False),
+    ],
+)
+def test_old_identity_number(value: str, stands: bool) -> None:
+    assert old_identity_number(value) is stands
+
+
+@pytest.mark.parametrize(
+    ("value", "stands"),
+    [
+        ("0595-22123456", True),
+        ("(010)66096114", True),
+        ("86 595 2212 3456", True),
+        ("010-1234567", False),  # too short for Beijing
+        ("0595-12212345", False),  # no number begins with 1
+        ("22123456", False),  # without an area code
+        ("13859712345", False),
+        ("0000-1234567", False),
+        ("2022-2212345", False),
+    ],
+)
+def test_land_phone(value: str, stands: bool) -> None:
+    assert land_phone(value) is stands
+
+
+@pytest.mark.parametrize(
+    ("value", "stands"),
+    [("400-820-8820", True), ("8008208820", True), ("400820882", False), ("5008208820", False)],
+)
+def test_service_phone(value: str, stands: bool) -> None:
+    assert service_phone(value) is stands
+
+
+@pytest.mark.parametrize(
+    ("value", "stands"),
+    [
+        ("91350100m000100y43", True),
+        ("91350100M000100Y43".lower(), True),
+        ("91350100m000100y44", False),  # check character
+        ("91350100i000100y43", False),  # no letter I in a code
+        ("99350100m000100y43", False),  # no such kind
+        ("91990100m000100y43", False),  # no such province
+        ("91350100m000100y4", False),
+        ("350502201003071236", False),  # an identity number is none
+    ],
+)
+def test_credit_code(value: str, stands: bool) -> None:
+    assert credit_code(value) is stands
+
+
+@pytest.mark.parametrize(
+    ("value", "stands"),
+    [
+        ("闽icp备12345678号", True),
+        ("闽icp备12345678号-1", True),
+        ("京icp证030173号", True),
+        ("京icp 备 2021012345 号", True),
+        ("福icp备12345678号", False),  # no province is called so
+        ("闽icp备1234号", False),
+        ("icp备12345678号", False),
+    ],
+)
+def test_icp_number(value: str, stands: bool) -> None:
+    assert icp_number(value) is stands
+
+
+@pytest.mark.parametrize(
+    ("value", "stands"),
+    [
+        ("教民135050230000018号", True),
+        ("教民 135050230000018", True),
+        ("教民199050230000018号", False),  # no such province
+        ("教民13505023000001号", False),
+        ("135050230000018", False),
+    ],
+)
+def test_school_licence(value: str, stands: bool) -> None:
+    assert school_licence(value) is stands
+
+
+@pytest.mark.parametrize(
     ("value", "malformed"),
     [
         ("gs(2019)1822号", False),
@@ -114,6 +223,7 @@ def test_wechat_id(value: str, stands: bool) -> None:
 )
 def test_map_approval(value: str, malformed: bool) -> None:
     assert malformed_map_approval(value) is malformed
+    assert map_approval(value) is not malformed
 
 
 @pytest.mark.parametrize(

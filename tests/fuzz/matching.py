@@ -1,0 +1,16 @@
+"""``python -m tests.fuzz.matching -runs=100000``."""
+
+from __future__ import annotations
+
+import sys
+
+import atheris
+
+from tests.fuzz.seeds import corpus
+
+with atheris.instrument_imports(include=["rules", "models", "service"]):
+    from tests.fuzz.targets import matching
+
+if __name__ == "__main__":
+    atheris.Setup([*sys.argv, str(corpus())], matching)
+    atheris.Fuzz()
