@@ -10,6 +10,7 @@ import codecs
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import islice
 
 from audit.extract.records import Gap, Segment
 from audit.extract.registry import Refused
@@ -37,6 +38,13 @@ _HAN = re.compile("[\u3400-\u9fff\uf900-\ufaff]")
 #: Share of common characters among the Chinese ones from which a guess is believed. Lessons have
 #: 0.95 to 1.0, classical poems 0.85; Big5, Shift-JIS and Latin-1 read as GB18030 have 0.1 to 0.5.
 _COMMON_SHARE = 0.6
+#: The same for text that is found by offsets and not guessed, where traditional characters, names
+#: and rare words are no sign: two bytes of other characters put together have 0.15 to 0.25.
+_FOUND_SHARE, _FOUND_FEWEST = 0.35, 20
+#: Scripts that do not stand beside Chinese in a lesson, Hangul among them; a text in one of them is
+#: fine, halves of characters give many at once: so many, and at least this share of the text.
+_STRANGE = re.compile("[\u0530-\u1dff\u2c00-\u2dff\ua000-\ud7ff\ufb00-\ufdff\ufe70-\ufefe]")
+_STRANGE_SHARE, _STRANGE_SCRIPTS = 0.1, 3
 #: So many Chinese characters are looked at, and below so many nothing can be said.
 _SAMPLE, _FEWEST = 2_000, 4
 
@@ -69,12 +77,31 @@ def _decoded(data: bytes, encoding: str) -> str | None:
 
 
 def _is_common(text: str, charset: str, common: tuple[int, int]) -> bool:
-    found = [match[0] for match, _ in zip(_HAN.finditer(text), range(_SAMPLE), strict=False)]
-    if len(found) < _FEWEST:
-        return True
+    found = _chinese(text)
+    known = _common(found, charset, common)
+    return len(found) < _FEWEST or known >= _COMMON_SHARE * len(found)
+
+
+def _chinese(text: str) -> list[str]:
+    return [match[0] for match in islice(_HAN.finditer(text), _SAMPLE)]
+
+
+def _common(found: list[str], charset: str, common: tuple[int, int]) -> int:
     low, high = common
-    known = sum(low <= _lead(character, charset) <= high for character in found)
-    return known >= _COMMON_SHARE * len(found)
+    return sum(low <= _lead(character, charset) <= high for character in found)
+
+
+def _is_misplaced(text: str) -> bool:
+    """Whether Chinese text is made of halves of other characters, as a wrong offset gives it."""
+    strange = [ord(match[0]) for match in islice(_STRANGE.finditer(text), _SAMPLE)]
+    scripts = {0xAC00 if code >= 0xAC00 else code >> 7 for code in strange}
+    if len(scripts) >= _STRANGE_SCRIPTS and len(strange) >= _STRANGE_SHARE * len(text):
+        return True
+    found = _chinese(text)
+    if len(found) < _FOUND_FEWEST:
+        return False
+    known = max(_common(found, charset, common) for _, charset, common in _GUESSES)
+    return known < _FOUND_SHARE * len(found)
 
 
 @lru_cache(8192)
@@ -95,7 +122,7 @@ def written(text: str, locator: str, part: Part = Part.ATTACHMENT) -> Iterator[S
     readable = _SYMBOLS.sub(" ", text)
     if not readable.strip():
         return
-    if is_sensible(readable):
+    if is_sensible(readable) and not _is_misplaced(readable):
         yield Segment(readable, part, locator)
     else:
         yield Gap(locator, NotScreened.UNREADABLE)
