@@ -11,6 +11,7 @@ import argparse
 import sys
 import time
 
+from provision.archives import provide_libarchive
 from provision.browser import provide_browser
 from provision.console import SetupError, say
 from provision.environment import provide_packages, provide_python
@@ -21,10 +22,18 @@ from provision.servers import provide_servers
 
 STEPS = {
     "lint": (provide_python, provide_packages),
-    "demo": (provide_python, provide_packages, provide_fonts, provide_browser, provide_replay),
+    "demo": (
+        provide_python,
+        provide_packages,
+        provide_libarchive,
+        provide_fonts,
+        provide_browser,
+        provide_replay,
+    ),
     "test": (
         provide_python,
         provide_packages,
+        provide_libarchive,
         provide_fonts,
         provide_browser,
         provide_servers,

@@ -52,6 +52,8 @@ def _zip_entry(
 
 def _packed(data: bytes, context: Context) -> Iterator[Item]:
     """Entries one after another; once more was unpacked than a whole archive may, the rest is a gap."""
+    if sniff(data).locked:  # libarchive would give some members as they are, encrypted
+        raise Refused(NotScreened.ENCRYPTED, "an archive under a password")
     meter = Meter(context, len(data))
     for member in packed.members(data):
         if not member.is_file or _is_debris(member.name):

@@ -69,6 +69,21 @@ def decode(data: bytes) -> str:
     raise Refused(NotScreened.UNREADABLE, "no text in UTF-8, GB18030 or Big5")
 
 
+def path_name(raw: bytes) -> str:
+    """A name in an archive whose format tells no encoding: UTF-8, else as Chinese packers write.
+
+    Two bytes of GBK are often a letter in UTF-8 too. A name of nothing but letters that Chinese
+    names do not have (Greek, Cyrillic, Arabic …) is taken for GBK.
+    """
+    text = _decoded(raw, "utf-8")
+    chinese = _decoded(raw, "gb18030")
+    if text is None:
+        return chinese if chinese is not None else raw.decode("latin-1")
+    letters = [character for character in text if not character.isascii()]
+    foreign = letters and all("\u0180" <= character <= "\u07ff" for character in letters)
+    return chinese if foreign and chinese is not None else text
+
+
 def _decoded(data: bytes, encoding: str) -> str | None:
     try:
         return data.decode(encoding)

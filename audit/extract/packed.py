@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from ctypes import c_char_p, c_int, c_void_p, cast
 from dataclasses import dataclass
 
+from audit.extract.decoding import path_name
 from audit.extract.registry import Refused
 from models.vocabulary import NotScreened
 
@@ -38,6 +39,8 @@ _READERS: tuple[tuple[int, bytes, tuple[str, ...], tuple[str, ...]], ...] = (
     (0, b"\xfd7zXZ\x00", ("xz",), ("tar", "raw")),
 )
 _BLOCK = 1 << 16
+#: Types of entries with content; packers on Windows leave the type out.
+_FILES = (0, 0o100000)
 #: Words in libarchive's messages by which a lock is told from damage.
 _LOCKED = ("encrypt", "crypt", "passphrase", "password")
 
@@ -94,7 +97,8 @@ def members(data: bytes) -> Iterator[Member]:
             for entry in ArchiveRead(archive):
                 is_single = is_single or ffi.format_name(archive) == b"raw"
                 locked = bool(_is_locked(entry._entry_p))  # noqa: SLF001 -- not among its properties
-                yield Member("" if is_single else _name(entry), entry.isfile, locked, entry)
+                is_file = entry.filetype in _FILES
+                yield Member("" if is_single else _name(entry), is_file, locked, entry)
     except ArchiveError as error:
         raise _refused(error) from error
 
@@ -118,17 +122,11 @@ if ffi is not None:
 
 
 def _name(entry: ArchiveEntry) -> str:
-    """The path, which Chinese packers write in GBK where the format names no encoding."""
-    wide = ffi.entry_pathname_w(entry._entry_p)  # noqa: SLF001 -- the property decodes by the locale
-    if wide:
-        return str(wide)
-    raw = ffi.entry_pathname(entry._entry_p) or b""  # noqa: SLF001
-    for encoding in ("utf-8", "gb18030"):
-        try:
-            return str(raw.decode(encoding))
-        except UnicodeDecodeError:
-            continue
-    return str(raw.decode("latin-1"))
+    """The path; 7z and RAR 5 tell the encoding, the others do not."""
+    raw = ffi.entry_pathname(entry._entry_p)  # noqa: SLF001 -- the property decodes by the locale
+    if raw:
+        return path_name(raw)
+    return str(ffi.entry_pathname_w(entry._entry_p) or "")  # noqa: SLF001
 
 
 def _refused(error: ArchiveError) -> Refused:

@@ -6,6 +6,7 @@ import zipfile
 from collections.abc import Iterable, Sequence
 from io import BytesIO
 
+from audit.extract.decoding import path_name
 from audit.extract.limits import Limits
 from audit.extract.registry import Context, Refused
 from models.vocabulary import NotScreened
@@ -67,13 +68,7 @@ def entry_name(entry: zipfile.ZipInfo) -> str:
     """The entry's path; names without the UTF-8 flag are UTF-8 or GB18030 all the same."""
     if entry.flag_bits & _FLAG_UTF8:
         return entry.filename
-    raw = entry.filename.encode("cp437", "replace")
-    for encoding in ("utf-8", "gb18030"):
-        try:
-            return raw.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    return entry.filename
+    return path_name(entry.filename.encode("cp437", "replace"))
 
 
 class Meter:
