@@ -446,7 +446,12 @@ def test_a_missing_libarchive_does_not_stop_set_up(
 def test_libarchive_under_its_newer_name_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     monkeypatch.setattr(archives, "find_library", lambda _: None)
-    monkeypatch.setattr(apt, "install", lambda _, name: asked.append(name) or "t64" in name)
+
+    def install(_: str, name: str) -> bool:
+        asked.append(name)
+        return "t64" in name
+
+    monkeypatch.setattr(apt, "install", install)
     archives.provide_libarchive()
     assert asked == ["libarchive13", "libarchive13t64"]
 

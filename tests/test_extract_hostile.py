@@ -13,6 +13,7 @@ import pytest
 import xlsxwriter
 
 from audit.extract import Gap, extract
+from audit.extract.compound import told
 from audit.extract.limits import Limits
 from crawler.sniff import sniff
 from models.vocabulary import NotScreened, ResourceKind
@@ -237,6 +238,15 @@ def test_old_office_cut_short_is_named(name: str, share: float) -> None:
     data = (CASES / name).read_bytes()
     found = extract(data[: int(len(data) * share)], sniff(data).kind or ResourceKind.OTHER, name)
     assert any(gap.reason is NotScreened.UNREADABLE for gap in found.gaps)
+
+
+def test_properties_without_number_end() -> None:
+    """Where a damaged property counts four thousand million parts, nobody counts along."""
+    title = struct.pack("<2I", 0x1E, 9) + "示例".encode().ljust(12, b"\0")
+    lists = struct.pack("<2I", 0x101E, 0xFFFFFFFF)
+    section = struct.pack("<2I4I", 99, 0xFFFFFFFF, 2, 24, 3, 44) + title + lists
+    data = bytes(44) + struct.pack("<I", 48) + section
+    assert list(told(data, (2, 3, 5))) == ["示例"]
 
 
 def test_edits_of_a_presentation_in_circles_end() -> None:

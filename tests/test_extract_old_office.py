@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from striprtf.striprtf import rtf_to_text
+from striprtf import striprtf
 
 from audit.extract import Extraction, Gap, extract
 from audit.extract.decoding import written
@@ -167,6 +168,7 @@ def test_rtf_is_read_in_every_corner() -> None:
 
 def test_rtf_body_is_what_a_library_reads() -> None:
     text = (CASES / "plan.rtf").read_text("ascii")
+    rtf_to_text: Callable[[str], str] = striprtf.rtf_to_text
     library = {line.strip() for line in rtf_to_text(text).replace("|", "\n").splitlines()}
     ours = {s.text for s in read("plan.rtf").segments if s.locator.startswith(("第", "表"))}
     assert len(ours) > 8

@@ -6,15 +6,25 @@ does not fit raises, and ends as a gap.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import struct
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import olefile
 
+from audit.extract.records import Segment
 from audit.extract.registry import Context, Refused
-from models.vocabulary import NotScreened
+from models.vocabulary import NotScreened, Part
 
 MAGIC = olefile.MAGIC
+#: Streams of properties, and the numbers in them that an author fills in.
+_PROPERTIES: Mapping[str, tuple[int, ...]] = {
+    "\x05SummaryInformation": (2, 3, 5, 6),
+    "\x05DocumentSummaryInformation": (2,),
+}
+#: Properties looked at in one stream; Office writes about twenty.
+_MOST_PROPERTIES = 200
+_CODEPAGES = {65001: "utf-8", 936: "gb18030", 1200: "utf-16-le", 950: "big5", 1252: "cp1252"}
 
 
 class Compound:
@@ -59,27 +69,53 @@ class Compound:
         paths = self._file.listdir(streams=False, storages=True)
         return [path[-1] for path in paths if len(path) == 2 and path[0] == parent]
 
-    def described(self) -> Iterator[str]:
-        """Title, subject, keywords and remarks from the summary."""
-        meta = self._file.get_metadata()
-        codepage = meta.codepage if isinstance(meta.codepage, int) else 0
-        for value in (meta.title, meta.subject, meta.keywords, meta.comments, meta.category):
-            text = _told(value, codepage)
+    def described(self) -> Iterator[Segment]:
+        """Title, subject, keywords, remarks and category from the file's properties."""
+        for stream, numbers in _PROPERTIES.items():
+            if stream in self:
+                for text in told(self.read(stream), numbers):
+                    yield Segment(text, Part.ATTACHMENT, "文档属性")
+
+
+def told(data: bytes, numbers: tuple[int, ...]) -> Iterator[str]:
+    """The texts among the properties of a stream ([MS-OLEPS]) that have one of these numbers.
+
+    olefile reads all properties, and counts as far as a damaged one says.
+    """
+    start = int.from_bytes(data[44:48], "little")
+    section = data[start:]
+    count = min(int.from_bytes(section[4:8], "little"), _MOST_PROPERTIES)
+    pairs = section[8 : 8 + 8 * count]
+    places = dict(struct.iter_unpack("<2I", pairs[: len(pairs) // 8 * 8]))
+    codepage = int.from_bytes(_value(section, places.get(1, 0))[:2], "little")
+    for number in numbers:
+        if number in places:
+            text = _text(_value(section, places[number]), section, places[number], codepage)
             if text.strip():
                 yield text
 
 
-def _told(value: object, codepage: int) -> str:
-    """A text of the summary: code pages count as unsigned numbers, 65001 is UTF-8."""
-    if not isinstance(value, bytes):
-        return value if isinstance(value, str) else ""
-    name = {65001: "utf-8", 936: "gb18030", 1200: "utf-16-le"}.get(codepage & 0xFFFF)
-    for encoding in (name, "utf-8", "gb18030"):
-        if encoding is not None:
-            try:
-                return value.decode(encoding).rstrip("\0")
-            except UnicodeDecodeError:
-                continue
+def _value(section: bytes, place: int) -> bytes:
+    return section[place + 4 :] if place else b""
+
+
+def _text(value: bytes, section: bytes, place: int, codepage: int) -> str:
+    """A text of the properties: by its type in the code page, or in UTF-16."""
+    size = int.from_bytes(value[:4], "little")
+    match int.from_bytes(section[place : place + 4], "little"):
+        case 0x1E:
+            encodings = (_CODEPAGES.get(codepage), "utf-8", "gb18030")
+            raw = value[4 : 4 + size].rstrip(b"\0")
+        case 0x1F:
+            encodings = ("utf-16-le",)
+            raw = value[4 : 4 + 2 * size]
+        case _:
+            return ""
+    for encoding in filter(None, encodings):
+        try:
+            return raw.decode(encoding).rstrip("\0")
+        except UnicodeDecodeError:
+            continue
     return ""
 
 

@@ -47,8 +47,7 @@ def read_doc(data: bytes, context: Context) -> Iterator[Item]:
         yield from contained("艺术字", _word_art(fib.drawings(table)))
         yield from _pictures(file, main, context)
         yield from _objects(file)
-        for text in file.described():
-            yield Segment(text, Part.ATTACHMENT, "文档属性")
+        yield from contained("文档属性", file.described())
 
 
 def _part(pieces: Pieces, blocks: Blocks, place: str, start: int, end: int) -> Iterator[Item]:

@@ -66,7 +66,8 @@ def _table(text: str, delimiter: str, context: Context) -> Iterator[Item]:
 def _used(text: str, delimiter: str) -> str:
     """The delimiter of the first line, where another than the named one stands more often."""
     first = text.partition("\n")[0][:10_000]
-    return max((delimiter, *_SEEN_DELIMITERS), key=first.count)
+    counts = {each: first.count(each) for each in (delimiter, *_SEEN_DELIMITERS)}
+    return max(counts, key=lambda each: counts[each])
 
 
 def _markdown(text: str) -> Iterator[Segment]:

@@ -25,7 +25,7 @@ from audit.extract.officeart import (
     record_at,
     walk,
 )
-from audit.extract.records import Gap, Item, Segment
+from audit.extract.records import Gap, Item
 from audit.extract.registry import Context, Refused, contained, extractor
 from models.vocabulary import NotScreened, Part, ResourceKind
 
@@ -58,8 +58,7 @@ def read_ppt(data: bytes, context: Context) -> Iterator[Item]:
         for entry in deck.entries(_NOTES):
             yield from contained("备注", deck.notes(entry))
         yield from contained("文档", deck.rest())
-        for text in file.described():
-            yield Segment(text, Part.ATTACHMENT, "文档属性")
+        yield from contained("文档属性", file.described())
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from io import BytesIO
 from itertools import count
+from typing import Any
 
 import av
 from av.container import InputContainer
@@ -56,7 +57,7 @@ def _words(data: bytes) -> Iterator[Item]:
     if data.startswith(b"#EXTM3U"):  # a list of where the parts are
         return
     try:
-        file = av.open(BytesIO(data), options=_OPTIONS, metadata_errors="surrogateescape")
+        file = av.open(BytesIO(data), "r", options=_OPTIONS, metadata_errors="surrogateescape")
     except av.FFmpegError as error:
         raise Refused(NotScreened.UNREADABLE, str(error)) from error
     with file:
@@ -120,7 +121,7 @@ def _packets(file: InputContainer) -> Iterator[Item]:
         yield from contained(place, _cue(packet, place))
 
 
-def _cue(packet: av.Packet, place: str) -> Iterator[Item]:
+def _cue(packet: av.Packet[Any], place: str) -> Iterator[Item]:
     for subtitle in packet.decode():
         if isinstance(subtitle, AssSubtitle):
             text = _DRAWN.sub("", decode(subtitle.dialogue)).replace("\\N", "\n")

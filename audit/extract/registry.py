@@ -139,7 +139,7 @@ def _checked(data: bytes, context: Context) -> Iterator[Item]:
         raise Refused(NotScreened.BUDGET, "nested too deeply")
     if len(data) > context.limits.file_bytes:
         raise Refused(NotScreened.TOO_LARGE, "larger than the limit for one file")
-    return reader(context.kind)(data, context)
+    yield from reader(context.kind)(data, context)
 
 
 def contained(place: str, source: Iterable[Item]) -> Iterator[Item]:

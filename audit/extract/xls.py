@@ -35,8 +35,7 @@ def read_xls(data: bytes, context: Context) -> Iterator[Item]:
         yield from contained("图形和页眉页脚", _furniture(stream))
         yield from contained("图片", _pictures(stream, context))
         yield from _objects(file)
-        for text in file.described():
-            yield Segment(text, Part.ATTACHMENT, "文档属性")
+        yield from contained("文档属性", file.described())
 
 
 def _sheets(data: bytes, context: Context) -> Iterator[Item]:
