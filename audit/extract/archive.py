@@ -20,6 +20,9 @@ _DEBRIS = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
 #: Endings of a single compressed file, and of a tape archive that was compressed.
 _COMPRESSED = (".gz", ".bz2", ".xz")
 
+#: What is handed on to be looked at: whoever does finds out whether it is whole.
+_LOOKED_AT = frozenset({ResourceKind.IMAGE, ResourceKind.AUDIO, ResourceKind.VIDEO})
+
 
 @extractor(ResourceKind.ARCHIVE)
 def read_archive(data: bytes, context: Context) -> Iterator[Item]:
@@ -72,9 +75,12 @@ def _member(member: packed.Member, name: str, meter: Meter, context: Context) ->
 
 
 def _read(data: bytes, name: str, context: Context) -> Iterator[Item]:
+    """One entry by its content; what shows that its end is missing is a gap beside what was read."""
     claimed = EXTENSIONS.get(PurePosixPath(name).suffix.lower().lstrip("."))
-    kind = sniff(data).kind or claimed or ResourceKind.OTHER
-    yield from items(data, context.within(name, kind))
+    found = sniff(data)
+    yield from items(data, context.within(name, found.kind or claimed or ResourceKind.OTHER))
+    if found.cut and found.kind not in _LOOKED_AT:
+        yield Gap("文件不完整", NotScreened.UNREADABLE)
 
 
 def _is_debris(name: str) -> bool:

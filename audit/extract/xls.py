@@ -30,8 +30,9 @@ def read_xls(data: bytes, context: Context) -> Iterator[Item]:
         yield from _sheets(data, context)
         return
     with opened(data, context) as file:
-        yield from contained("", _sheets(data, context))
-        stream = next((file.read(name) for name in _STREAMS if name in file), b"")
+        # xlrd's own reader of compound files goes in circles on damaged ones; it takes bare streams.
+        stream = file.read(next((name for name in _STREAMS if name in file), _STREAMS[0]))
+        yield from contained("", _sheets(stream, context))
         yield from contained("图形和页眉页脚", _furniture(stream))
         yield from contained("图片", _pictures(stream, context))
         yield from _objects(file)
