@@ -17,13 +17,16 @@ _BY_KIND: Mapping[ResourceKind, str] = {
     ResourceKind.XLS: "xls xlt et ett",
     ResourceKind.XLSX: "xlsx xlsm xltx",
     ResourceKind.PDF: "pdf",
-    ResourceKind.TXT: "txt csv md srt vtt ass lrc json",
+    ResourceKind.RTF: "rtf",
+    ResourceKind.EPUB: "epub",
+    ResourceKind.TXT: "txt csv md json",
+    ResourceKind.SUBTITLE: "srt vtt ass ssa lrc",
     ResourceKind.HTML: "htm html xhtml",
     ResourceKind.ARCHIVE: "zip rar 7z gz tgz tar bz2 xz",
     ResourceKind.AUDIO: "mp3 m4a wav aac ogg oga flac wma amr mid midi",
     ResourceKind.VIDEO: "mp4 m4v mov avi flv webm mkv wmv mpg mpeg 3gp rm rmvb ogv m3u8",
     ResourceKind.IMAGE: "png jpg jpeg gif webp bmp tif tiff heic avif",
-    ResourceKind.OTHER: "rtf epub odt ods odp xlsb swf enb enbx ggb gsp hht notebook flipchart caj psd",
+    ResourceKind.OTHER: "odt ods odp xlsb swf enb enbx ggb gsp hht notebook flipchart caj psd",
 }
 
 EXTENSIONS: Mapping[str, ResourceKind] = MappingProxyType(
@@ -61,7 +64,7 @@ SIGNATURES: tuple[tuple[bytes, ResourceKind], ...] = (
     (b"CWS", ResourceKind.OTHER),
     (b"ZWS", ResourceKind.OTHER),
     (b"8BPS", ResourceKind.OTHER),
-    (b"{\\rtf", ResourceKind.OTHER),
+    (b"{\\rtf", ResourceKind.RTF),
 )
 
 #: Sound and film in Microsoft's container and in Ogg's: which of both, only the name says.

@@ -35,7 +35,16 @@ OUTCOME_OPENNESS: Mapping[Outcome, Openness] = MappingProxyType(
 _REFUSALS = frozenset({401, 402, 403})
 
 #: Kinds whose name may stand over any content without a deceit.
-_LOOSE = frozenset({ResourceKind.HTML, ResourceKind.TXT, ResourceKind.OTHER})
+_LOOSE = frozenset(
+    {
+        ResourceKind.HTML,
+        ResourceKind.TXT,
+        ResourceKind.SUBTITLE,
+        ResourceKind.RTF,
+        ResourceKind.EPUB,
+        ResourceKind.OTHER,
+    }
+)
 #: What a picture under the name of any of these puts off a visitor with.
 _NO_PICTURES = frozenset(ResourceKind) - _LOOSE - {ResourceKind.IMAGE}
 #: Answers that may be meant for those only who come without the page that links the file.
@@ -133,7 +142,7 @@ def _judge_json(body: bytes, claim: _Claim) -> tuple[Openness, str]:
     if claim.extension == "json":
         refusal = json_refusal(body, content=True)
         return (refusal, "应答是 JSON 的拒绝说明") if refusal else (Openness.OPEN, "内容是 JSON")
-    if claim.kind is ResourceKind.TXT:
+    if claim.kind in (ResourceKind.TXT, ResourceKind.SUBTITLE):
         return Openness.OPEN, "内容是纯文本"
     refusal = json_refusal(body)
     return refusal or Openness.DISGUISED, "应答是 JSON 而不是文件"

@@ -59,7 +59,7 @@ async def strip(page: Page, size: Size, number: int) -> bytes:
     session = _sessions.get(page)
     if session is None:
         session = _sessions[page] = await page.context.new_cdp_session(page)
-        page.once("close", lambda closed: _sessions.pop(closed, None))
+        page.once("close", _let_go)
     top = number * STRIP_HEIGHT
     height = max(1, min(STRIP_HEIGHT, size.height - top))
     taken = await session.send(
@@ -72,3 +72,7 @@ async def strip(page: Page, size: Size, number: int) -> bytes:
         },
     )
     return base64.b64decode(taken["data"])
+
+
+def _let_go(page: Page) -> None:
+    _sessions.pop(page, None)

@@ -17,6 +17,7 @@ from crawler.filetypes import EXTENSIONS, SIGNATURES, Sniffed
 from crawler.media import cut_picture, look_into_media
 from crawler.rar import RAR4, RAR5, look_into_rar
 from crawler.sevenzip import SEVEN_ZIP, look_into_7z
+from crawler.subtitles import is_subtitle
 from crawler.zips import ZIPS, look_into_zip
 from models.vocabulary import ResourceKind
 
@@ -119,10 +120,11 @@ def _text(body: bytes) -> Sniffed:
     if body[257:262] == b"ustar":
         return Sniffed(ResourceKind.ARCHIVE)
     head = body[:4096].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if head.startswith(_PAGE_BEGINNINGS) or (head.startswith(b"<?xml") and b"<html" in head):
+    opens = head.startswith((b"<?xml", b"<!--"))
+    if head.startswith(_PAGE_BEGINNINGS) or (opens and b"<html" in head):
         return Sniffed(ResourceKind.HTML)
-    if head.startswith(b"<!--") and b"<html" in head:
-        return Sniffed(ResourceKind.HTML)
+    if is_subtitle(body):
+        return Sniffed(ResourceKind.SUBTITLE)
     if head.startswith((b"{", b"[")):
         return Sniffed(ResourceKind.TXT, json=True)
     if body.startswith((b"\xff\xfe", b"\xfe\xff")):

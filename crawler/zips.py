@@ -21,7 +21,7 @@ PARTS: tuple[tuple[str, ResourceKind], ...] = (
     ("ppt/presentation.xml", ResourceKind.PPTX),
     ("xl/workbook.xml", ResourceKind.XLSX),
     ("xl/workbook.bin", ResourceKind.OTHER),
-    ("META-INF/container.xml", ResourceKind.OTHER),
+    ("META-INF/container.xml", ResourceKind.EPUB),
     ("META-INF/manifest.xml", ResourceKind.OTHER),
 )
 _END = b"PK\x05\x06"

@@ -136,7 +136,8 @@ def _cause() -> re.Pattern[str]:
     gaps, marks = (re.sub(r"([\]\\^\[]|-(?=[/+]))", r"\\\1", some) for some in (gaps, marks))
     brackets = re.escape("".join(map(chr, {*_OPENED_BY, *_OPENED_BY.values()})))
     seconds: dict[str, str] = {}
-    for first, second in part_pairs():
+    for pair in part_pairs():
+        first, second = pair[0], pair[1]
         seconds[first] = seconds.get(first, "") + second
     causes = (
         rf"{_HAN}[{gaps}]|[{gaps}]{_HAN}",

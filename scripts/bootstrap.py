@@ -11,6 +11,7 @@ import argparse
 import sys
 import time
 
+from provision.archives import provide_libarchive
 from provision.browser import provide_browser
 from provision.console import SetupError, say
 from provision.environment import provide_packages, provide_python
@@ -25,6 +26,7 @@ STEPS = {
     "demo": (
         provide_python,
         provide_packages,
+        provide_libarchive,
         provide_fonts,
         provide_browser,
         provide_replay,
@@ -33,6 +35,7 @@ STEPS = {
     "test": (
         provide_python,
         provide_packages,
+        provide_libarchive,
         provide_fonts,
         provide_browser,
         provide_servers,

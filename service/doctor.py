@@ -18,6 +18,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import col, select
 
+from audit.extract import packed
 from crawler.addresses import parse_allow
 from crawler.browser import BrowserError, find_browser, probe
 from crawler.sandbox import Sandbox, measure
@@ -273,6 +274,19 @@ def _replay(config: Config) -> Check:
     return Check("replay", ok=True, found=f"ReplayWeb.page {replayer.version} ({config.replay})")
 
 
+def _archives(_config: Config) -> Check:
+    """Whether rar, 7z and tar archives can be read; without the library each is a ledger gap."""
+    version = packed.version()
+    if version is None:
+        return Check(
+            "archives",
+            ok=True,
+            found="no libarchive: rar, 7z and tar archives go to the ledger unread, zip is read",
+            advice="install it (Debian: apt-get install libarchive13)",
+        )
+    return Check("archives", ok=True, found=f"libarchive {version}")
+
+
 @contextmanager
 def _engine(config: Config) -> Iterator[Engine]:
     engine = open_engine(config.database_url)
@@ -292,5 +306,6 @@ CHECKS: tuple[Callable[[Config], Check], ...] = (
     _clock,
     _timestamp,
     _replay,
+    _archives,
     _contact,
 )

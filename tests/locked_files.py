@@ -93,10 +93,11 @@ def compound(streams: Mapping[str, bytes]) -> bytes:
         table.append(END)
         return start
 
-    entries = [_entry("Root Entry", 5, END, 0)]
-    for name, data in streams.items():
+    entries = [_entry("Root Entry", 5, END, 0, child=1 if streams else FREE)]
+    for number, (name, data) in enumerate(streams.items(), 1):
         long = data.ljust(4096, b"\0")
-        entries.append(_entry(name, 2, add(long), len(long)))
+        following = number + 1 if number < len(streams) else FREE
+        entries.append(_entry(name, 2, add(long), len(long), following=following))
     while len(entries) % 4:
         entries.append(bytes(128))
     directory = add(b"".join(entries))
@@ -111,9 +112,12 @@ def compound(streams: Mapping[str, bytes]) -> bytes:
     return header + b"".join(sectors)
 
 
-def _entry(name: str, kind: int, start: int, size: int) -> bytes:
+def _entry(
+    name: str, kind: int, start: int, size: int, *, following: int = FREE, child: int = FREE
+) -> bytes:
+    """The streams hang on the root one after another, each to the right of the one before."""
     raw = name.encode("utf-16-le") + b"\0\0"
-    head = raw.ljust(64, b"\0") + struct.pack("<HBB", len(raw), kind, 1)
+    head = raw.ljust(64, b"\0") + struct.pack("<HBB3I", len(raw), kind, 1, FREE, following, child)
     return head.ljust(116, b"\0") + struct.pack("<3I", start, size, 0)
 
 
@@ -168,10 +172,10 @@ def _block4(kind: int, flags: int, body: bytes, data: bytes = b"") -> bytes:
     return struct.pack("<H", zlib.crc32(head) & 0xFFFF) + head + data
 
 
-def rar4(lock: Literal["", "names", "files"] = "") -> bytes:
+def rar4(
+    lock: Literal["", "names", "files"] = "", name: bytes = b"lesson.txt", data: bytes = b"x" * 300
+) -> bytes:
     """A RAR 4 archive of one stored member."""
-    data = b"x" * 300
-    name = b"lesson.txt"
     fields = struct.pack(
         "<IIBIIBBHI", len(data), len(data), 3, zlib.crc32(data), 0, 29, 0x30, len(name), 32
     )
@@ -199,15 +203,17 @@ def _block5(kind: int, fields: bytes, *, extra: bytes = b"", data: bytes = b"") 
     return struct.pack("<I", zlib.crc32(sized)) + sized + data
 
 
-def rar5(lock: Literal["", "names", "files"] = "") -> bytes:
-    """A RAR 5 archive of one member."""
+def rar5(
+    lock: Literal["", "names", "files"] = "", name: bytes = b"lesson.txt", data: bytes = b"x" * 300
+) -> bytes:
+    """A RAR 5 archive of one stored member."""
     start = b"Rar!\x1a\x07\x01\x00"
     if lock == "names":
         return start + _block5(4, _number(0) + _number(1) + bytes([15]) + bytes(28)) + bytes(99)
     record = _number(1) + bytes(44)
     extra = _number(len(record)) + record if lock == "files" else b""
-    fields = b"".join(map(_number, (0, 300, 32, 0, 1, 10))) + b"lesson.txt"
-    member = _block5(2, fields, extra=extra, data=b"x" * 300)
+    fields = b"".join(map(_number, (0, len(data), 32, 0, 1, len(name)))) + name
+    member = _block5(2, fields, extra=extra, data=data)
     return start + _block5(1, _number(0)) + member + _block5(5, _number(0))
 
 

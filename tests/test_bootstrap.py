@@ -19,6 +19,7 @@ import pytest
 import bootstrap
 from provision import (
     apt,
+    archives,
     browser,
     console,
     environment,
@@ -434,6 +435,28 @@ def test_a_missing_server_does_not_stop_set_up(
     monkeypatch.setattr(apt, "usable", lambda: False)
     servers.provide_servers()
     assert "will be skipped" in capsys.readouterr().out
+
+
+def test_a_missing_libarchive_does_not_stop_set_up(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(archives, "find_library", lambda _: None)
+    monkeypatch.setattr(apt, "usable", lambda: False)
+    archives.provide_libarchive()
+    assert "stay unread" in capsys.readouterr().out
+
+
+def test_libarchive_under_its_newer_name_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(archives, "find_library", lambda _: None)
+
+    def install(_: str, name: str) -> bool:
+        asked.append(name)
+        return "t64" in name
+
+    monkeypatch.setattr(apt, "install", install)
+    archives.provide_libarchive()
+    assert asked == ["libarchive13", "libarchive13t64"]
 
 
 def test_a_stopped_set_up_ends_3_with_what_to_do(

@@ -291,6 +291,7 @@ def test_doctor_ends_with_three_when_something_is_missing(
         "clock",
         "timestamp",
         "replay",
+        "archives",
         "contact",
     ]
     assert states["browser"] is False

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from audit.extract import packed
 from crawler.browser import Browser, BrowserKind
 from crawler.sandbox import Sandbox
 from models.audit_log import record
@@ -33,7 +34,7 @@ def check(name: str, config: Config) -> Check:
 def test_every_check_is_named_and_what_fails_has_advice(config: Config) -> None:
     checks = examine(config)
     names = ["browser", "sandbox", "fonts", "database", "store", "disk", "clock"]
-    names += ["timestamp", "replay"]
+    names += ["timestamp", "replay", "archives"]
     names.append("contact")
     assert [each.name for each in checks] == names
     assert all(each.found for each in checks)
@@ -210,3 +211,11 @@ def test_replay_is_said_and_never_needed(config: Config, tmp_path: Path) -> None
     found = check("replay", config.model_copy(update={"replay": tmp_path}))
     assert "9.9" in found.found
     assert found.advice == ""
+
+
+def test_missing_libarchive_is_said(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "libarchive" in check("archives", config).found
+    monkeypatch.setattr(packed, "ffi", None)
+    missing = check("archives", config)
+    assert "unread" in missing.found
+    assert "libarchive13" in missing.advice

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import struct
 import zipfile
+import zlib
 from io import BytesIO
+from pathlib import Path
 
 import docx
 import pytest
 import xlsxwriter
 
 from audit.extract import Gap, extract
+from audit.extract.compound import told
 from audit.extract.limits import Limits
+from crawler.sniff import sniff
 from models.vocabulary import NotScreened, ResourceKind
+from tests.locked_files import compound
+
+CASES = Path(__file__).parent / "cases" / "office"
 
 LAUGHS = (
     '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "哈哈哈哈">'
@@ -188,3 +196,124 @@ def test_caps_on_segments_and_characters_leave_a_gap() -> None:
         found = extract(data, ResourceKind.TXT, "x.txt", limits)
         assert 0 < len(found.segments) <= 12
         assert [gap.reason for gap in found.gaps] == [NotScreened.BUDGET]
+
+
+# Old formats, tables as text, books, PDF: each ends as a gap, within the limits.
+
+
+OLD_WORD = (CASES / "plan.doc").read_bytes()
+#: Where the header says in which sectors the tables of sectors and of short sectors begin.
+LONG_TABLE, SHORT_TABLE = 76, 60
+
+
+@pytest.mark.parametrize("name", ["plan.doc", "deck.ppt", "marks.xls"])
+@pytest.mark.parametrize("table", [LONG_TABLE, SHORT_TABLE])
+@pytest.mark.parametrize("value", [0, 1, 5, 0xFFFFFFFE, 0x7FFFFFFF])
+def test_a_table_of_sectors_in_circles_ends(name: str, table: int, value: int) -> None:
+    good = (CASES / name).read_bytes()
+    kind = sniff(good).kind or ResourceKind.OTHER
+    at = 512 * (int.from_bytes(good[table : table + 4], "little") + 1)
+    for number in range(0, 40, 3):
+        data = bytearray(good)
+        data[at + 4 * number : at + 4 * number + 4] = value.to_bytes(4, "little")
+        found = extract(bytes(data), kind, name)
+        assert len(found.segments) < 50
+        assert found.segments or found.gaps
+
+
+@pytest.mark.parametrize("pointer", [68, 72, 76])
+@pytest.mark.parametrize("entry", range(8))
+def test_a_directory_in_circles_ends(entry: int, pointer: int) -> None:
+    data = bytearray(OLD_WORD)
+    directory = 512 * (int.from_bytes(data[48:52], "little") + 1)
+    at = directory + 128 * entry + pointer
+    for target in (0, 1, entry):
+        data[at : at + 4] = target.to_bytes(4, "little")
+        found = extract(bytes(data), ResourceKind.DOC, "x.doc")
+        assert found.segments or found.gaps
+
+
+@pytest.mark.parametrize("name", ["plan.doc", "deck.ppt", "marks.xls"])
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_old_office_cut_short_is_named(name: str, share: float) -> None:
+    """In an archive: what is cut on its own the visit finds out already."""
+    data = (CASES / name).read_bytes()
+    found = extract(zipped({name: data[: int(len(data) * share)]}), ResourceKind.ARCHIVE, "a.zip")
+    assert NotScreened.UNREADABLE in {gap.reason for gap in found.gaps}
+
+
+def test_properties_without_number_end() -> None:
+    """Where a damaged property counts four thousand million parts, nobody counts along."""
+    title = struct.pack("<2I", 0x1E, 9) + "示例".encode().ljust(12, b"\0")
+    lists = struct.pack("<2I", 0x101E, 0xFFFFFFFF)
+    section = struct.pack("<2I4I", 99, 0xFFFFFFFF, 2, 24, 3, 44) + title + lists
+    data = bytes(44) + struct.pack("<I", 48) + section
+    assert list(told(data, (2, 3, 5))) == ["示例"]
+
+
+def test_edits_of_a_presentation_in_circles_end() -> None:
+    edit = struct.pack("<HHI", 0, 0x0FF5, 28) + struct.pack("<7I", 0, 0, 8, 8, 1, 0, 0)
+    user = struct.pack("<HHI", 0, 0x0FF6, 20) + struct.pack("<5I", 20, 0xE391C05F, 8, 0, 0)
+    data = compound({"Current User": user, "PowerPoint Document": bytes(8) + edit})
+    found = extract(data, ResourceKind.PPT, "x.ppt")
+    assert found.gaps == (Gap("x.ppt", NotScreened.UNREADABLE),)
+
+
+def test_groups_of_rtf_nested_without_end() -> None:
+    data = rb"{\rtf1 good\par " + b"{" * 200_000 + b"}" * 200_000 + b"}"
+    found = extract(data, ResourceKind.RTF, "x.rtf")
+    assert found.gaps == (Gap("x.rtf → 嵌套过深的部分", NotScreened.BUDGET),)
+    assert [segment.text for segment in found.segments] == ["good"]
+
+
+@pytest.mark.parametrize(
+    ("size", "reason"), [(9_000_000, NotScreened.TOO_LARGE), (50 << 20, NotScreened.TOO_LARGE)]
+)
+def test_a_csv_of_one_endless_cell(size: int, reason: NotScreened) -> None:
+    found = extract(b'a,b\n"' + b"x" * size, ResourceKind.TXT, "x.csv")
+    assert [gap.reason for gap in found.gaps] == [reason]
+
+
+def many_pages(pages: int) -> bytes:
+    """A PDF of empty pages, written by hand: no library makes so many in a moment."""
+    out = bytearray(b"%PDF-1.4\n")
+    places = []
+    kids = " ".join(f"{n} 0 R" for n in range(3, pages + 3))
+    bodies = ["<</Type/Catalog/Pages 2 0 R>>", f"<</Type/Pages/Count {pages}/Kids[{kids}]>>"]
+    bodies += ["<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>"] * pages
+    for number, body in enumerate(bodies, 1):
+        places.append(len(out))
+        out += f"{number} 0 obj{body}endobj\n".encode()
+    start = len(out)
+    out += f"xref\n0 {len(places) + 1}\n0000000000 65535 f \n".encode()
+    out += "".join(f"{place:010} 00000 n \n" for place in places).encode()
+    out += f"trailer<</Size {len(places) + 1}/Root 1 0 R>>\nstartxref\n{start}\n%%EOF".encode()
+    return bytes(out)
+
+
+def test_a_pdf_of_50000_pages_is_read_as_far_as_the_limit() -> None:
+    found = extract(many_pages(50_000), ResourceKind.PDF, "x.pdf")
+    assert found.gaps == (Gap("x.pdf → 第1001至50000页", NotScreened.BUDGET),)
+
+
+def test_a_bomb_of_many_layers_ends_within_limits() -> None:
+    """Like 42.zip: sixteen archives in each of sixteen, with zeros at the bottom."""
+    data = zipped({f"{n}.dll": b"0" * (15 << 20) for n in range(1)})
+    for level in range(5):
+        data = zipped({f"lib {n}.zip": data for n in range(16 if level else 4)})
+    found = extract(data, ResourceKind.ARCHIVE, "42.zip")
+    assert found.segments == ()
+    assert {gap.reason for gap in found.gaps} <= {NotScreened.BUDGET, NotScreened.TOO_LARGE}
+    assert found.gaps
+
+
+def test_a_picture_that_swells_is_handed_on_as_it_is(word: bytes) -> None:
+    """Nothing is decoded here: 30,000 x 30,000 white points are 110 kB in the file."""
+    row = zlib.compress(bytes(3_751) * 3_000)
+    header = struct.pack(">2I5B", 30_000, 30_000, 1, 0, 0, 0, 0)
+    png = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+        for name, body in ((b"IHDR", header), (b"IDAT", row), (b"IEND", b""))
+    )
+    found = extract(replaced(word, "word/media/bomb.png", png), ResourceKind.DOCX, "x.docx")
+    assert [picture.length for picture in found.pictures] == [len(png)]

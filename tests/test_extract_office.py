@@ -102,7 +102,7 @@ def test_docx_link_is_told_from_text() -> None:
 
 def test_embedded_picture_is_a_gap_and_has_a_digest() -> None:
     found = extract(make_docx(), ResourceKind.DOCX, "教案.docx")
-    assert found.gaps == (Gap("教案.docx → 正文·图片 image1.png", NotScreened.PICTURE_TEXT),)
+    assert found.gaps == (Gap("教案.docx → 正文·图1", NotScreened.PICTURE_TEXT),)
     assert [(len(p.sha256), p.length) for p in found.pictures] == [(64, len(picture().read()))]
 
 
@@ -142,7 +142,7 @@ def test_pptx_is_read_in_every_corner() -> None:
         ("母版", "一行\n又一行"),
     } <= read
     assert not any("单击此处" in text or "Click to edit" in text for _, text in read)
-    assert [gap.what for gap in found.gaps] == ["课件.pptx → 第2张幻灯片·图片 image1.png"]
+    assert [gap.what for gap in found.gaps] == ["课件.pptx → 第2张幻灯片·图1"]
 
 
 def test_slides_are_numbered_as_shown_not_as_stored() -> None:

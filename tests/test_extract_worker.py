@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,10 @@ from audit.extract import Gap
 from audit.extract.limits import Limits
 from audit.extract.worker import ExtractionWorker
 from models.vocabulary import NotScreened, ResourceKind
+from tests.locked_files import rar5
+from tests.test_extract_timed import subtitled
 
+OLD_OFFICE = Path(__file__).parent / "cases" / "office"
 HOSTILE = """
 import os, signal, tempfile, time
 from audit.extract.records import Segment
@@ -94,6 +97,24 @@ def test_the_same_child_reads_file_after_file(worker: ExtractionWorker) -> None:
     process = worker._process
     worker.extract(b"2", ResourceKind.TXT, "b")
     assert worker._process is process
+
+
+@pytest.mark.parametrize(
+    ("make", "kind", "word"),
+    [
+        (OLD_OFFICE.joinpath("plan.doc").read_bytes, ResourceKind.DOC, "正文记号乙"),
+        (OLD_OFFICE.joinpath("deck.ppt").read_bytes, ResourceKind.PPT, "备注记号丙"),
+        (OLD_OFFICE.joinpath("marks.xls").read_bytes, ResourceKind.XLS, "隐藏表记号丁"),
+        (lambda: rar5(data="压缩的字".encode()), ResourceKind.ARCHIVE, "压缩的字"),
+        (subtitled, ResourceKind.VIDEO, "同学们好"),
+    ],
+    ids=["doc", "ppt", "xls", "rar", "mkv"],
+)
+def test_the_child_has_what_it_needs_under_its_limits(
+    worker: ExtractionWorker, make: Callable[[], bytes], kind: ResourceKind, word: str
+) -> None:
+    found = worker.extract(make(), kind, "x")
+    assert word in "\n".join(segment.text for segment in found.segments)
 
 
 def test_a_large_file_does_not_reach_the_child() -> None:

@@ -40,8 +40,13 @@ class Node(Protocol):
         """Drop text, attributes and children, to free memory while streaming."""
 
 
-def parse_xml(data: bytes) -> Node:
-    """The root of an XML document; refuses one with a DTD, raises on a malformed one."""
+def parse_xml(data: bytes, *, declared: bool = False) -> Node:
+    """The root of an XML document; refuses one with a DTD, raises on a malformed one.
+
+    Args:
+        data: The document.
+        declared: It may name its type, as parts of books do; entities of its own it may not have.
+    """
     parser = etree.XMLParser(
         resolve_entities=False,
         no_network=True,
@@ -51,7 +56,7 @@ def parse_xml(data: bytes) -> Node:
         remove_pis=True,
     )
     root = etree.fromstring(data, parser)
-    _refuse_dtd(root)
+    _refuse_dtd(root, declared=declared)
     return cast("Node", root)
 
 
@@ -79,8 +84,9 @@ def stream_xml(data: bytes, *tags: str) -> Iterator[Node]:
             del node.getparent()[0]
 
 
-def _refuse_dtd(node: Node) -> None:
-    if etree.ElementTree(node).docinfo.internalDTD is not None:
+def _refuse_dtd(node: Node, *, declared: bool = False) -> None:
+    dtd = etree.ElementTree(node).docinfo.internalDTD
+    if dtd is not None and not (declared and not list(dtd.iterentities())):
         raise Refused(NotScreened.UNREADABLE, "an office part with a DTD")
 
 

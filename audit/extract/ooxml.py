@@ -6,15 +6,16 @@ and that may hold content, so that a part we do not know shows as a gap instead 
 
 from __future__ import annotations
 
-import hashlib
 import posixpath
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from audit.extract.embedded import embedded
 from audit.extract.markup import Node, attribute, local, parse_xml
-from audit.extract.records import EmbeddedPicture, Gap, Item, Segment, inside
+from audit.extract.records import Gap, Item, Segment, inside
 from audit.extract.registry import Context, Refused, contained, items
 from audit.extract.unpacking import open_container, unpack
 from crawler.sniff import sniff
@@ -54,6 +55,7 @@ class Package:
         self._container = open_container(data, context.limits)
         self._entries = {entry.filename: entry for entry in self._container.infolist()}
         self._asked: set[str] = set()
+        self._pictures = Counter[str]()
 
     def __contains__(self, part: str) -> bool:
         return part in self._entries
@@ -77,6 +79,10 @@ class Package:
             raise Refused(NotScreened.UNREADABLE, f"part {part} is missing")
         limit = limit or self._context.limits.text_bytes
         return unpack(self._container, self._entries[part], self._context, limit)
+
+    def ask(self, part: str) -> None:
+        """Count a part as dealt with, although its bytes are not needed."""
+        self._asked.add(part)
 
     def xml(self, part: str) -> Node:
         """The root of an XML part."""
@@ -134,15 +140,13 @@ class Package:
         data = self.read(part, self._context.limits.file_bytes)
         kind = _media_kind(part, data)
         if kind is ResourceKind.IMAGE:
-            where = _named(place, part, "图片")
-            yield EmbeddedPicture(where, hashlib.sha256(data).hexdigest(), len(data))
-            yield Gap(where, NotScreened.PICTURE_TEXT)
-        elif kind in (ResourceKind.AUDIO, ResourceKind.VIDEO):
-            yield Gap(_named(place, part, "音视频"), NotScreened.AUDIO_VIDEO)
+            self._pictures[place] += 1
+            yield from embedded(f"{place}·图{self._pictures[place]}".lstrip("·"), data)
         elif part.endswith(".xml"):
             yield Gap(_named(place, part, "部件"), NotScreened.UNSUPPORTED)
         else:
-            where = _named(place, part, "嵌入文件")
+            recording = kind in (ResourceKind.AUDIO, ResourceKind.VIDEO)
+            where = _named(place, part, "音视频" if recording else "嵌入文件")
             for item in items(data, self._context.within(PurePosixPath(part).name, kind)):
                 yield inside(where, item)
 

@@ -27,12 +27,19 @@ from models.vocabulary import NotScreened, ResourceKind
 #: package, so that the process that only starts workers stays light.
 BUILT_INS = (
     "audit.extract.archive",
+    "audit.extract.doc",
     "audit.extract.docx",
+    "audit.extract.epub",
     "audit.extract.opaque",
     "audit.extract.pdf",
     "audit.extract.plain",
+    "audit.extract.ppt",
     "audit.extract.pptx",
+    "audit.extract.recording",
+    "audit.extract.rtf",
+    "audit.extract.subtitles",
     "audit.extract.web",
+    "audit.extract.xls",
     "audit.extract.xlsx",
 )
 
@@ -122,12 +129,17 @@ def items(data: bytes, context: Context) -> Iterator[Item]:
     return contained("", _checked(data, context))
 
 
+def reader(kind: ResourceKind) -> Extractor:
+    """The extractor that is registered for a kind."""
+    return _registry.extractors[kind]
+
+
 def _checked(data: bytes, context: Context) -> Iterator[Item]:
     if context.depth > context.limits.depth:
         raise Refused(NotScreened.BUDGET, "nested too deeply")
     if len(data) > context.limits.file_bytes:
         raise Refused(NotScreened.TOO_LARGE, "larger than the limit for one file")
-    return _registry.extractors[context.kind](data, context)
+    yield from reader(context.kind)(data, context)
 
 
 def contained(place: str, source: Iterable[Item]) -> Iterator[Item]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from io import BytesIO
 
+from audit.extract.decoding import path_name
 from audit.extract.limits import Limits
 from audit.extract.registry import Context, Refused
 from models.vocabulary import NotScreened
@@ -67,10 +68,38 @@ def entry_name(entry: zipfile.ZipInfo) -> str:
     """The entry's path; names without the UTF-8 flag are UTF-8 or GB18030 all the same."""
     if entry.flag_bits & _FLAG_UTF8:
         return entry.filename
-    raw = entry.filename.encode("cp437", "replace")
-    for encoding in ("utf-8", "gb18030"):
-        try:
-            return raw.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    return entry.filename
+    return path_name(entry.filename.encode("cp437", "replace"))
+
+
+class Meter:
+    """Counts what is unpacked of an archive that does not say beforehand how much it will be."""
+
+    def __init__(self, context: Context, packed: int) -> None:
+        limits = context.limits
+        self._allowance = context.allowance
+        self._entry_limit = limits.file_bytes
+        self._left = max(limits.ratio_floor, limits.ratio * packed)
+        #: No more of the archive may be unpacked.
+        self.is_spent = False
+
+    def gathered(self, blocks: Iterable[bytes]) -> bytes:
+        """The bytes of one entry, paid for block by block.
+
+        Raises:
+            Refused: The entry, the archive, or all that is nested grows beyond its limit.
+        """
+        self._allowance.entries -= 1
+        if self._allowance.entries < 0:
+            self.is_spent = True
+            raise Refused(NotScreened.TOO_LARGE, "more entries than may be unpacked")
+        found = bytearray()
+        for block in blocks:
+            self._left -= len(block)
+            self._allowance.unpacked_bytes -= len(block)
+            if min(self._left, self._allowance.unpacked_bytes) < 0:
+                self.is_spent = True
+                raise Refused(NotScreened.TOO_LARGE, "more than may be unpacked")
+            found += block
+            if len(found) > self._entry_limit:
+                raise Refused(NotScreened.TOO_LARGE, "more in one entry than the limit")
+        return bytes(found)
