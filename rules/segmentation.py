@@ -37,6 +37,12 @@ def _tokenizer() -> jieba.Tokenizer:
     return tokenizer
 
 
+def frequency(word: str) -> int:
+    """How often the tokeniser's dictionary saw a word; 0 for what it does not know."""
+    known: int = _tokenizer().FREQ.get(word, 0)
+    return known
+
+
 @lru_cache(maxsize=2048)
 def _boundaries(sentence: str) -> frozenset[int]:
     """Where words begin or end. Without HMM: a guessed word must not hide a phrase."""
