@@ -108,7 +108,7 @@ def find_rosters(rows: Rows) -> list[TableHit]:
 def _names(rows: Rows) -> _Named | None:
     width = max(map(len, rows), default=0)
     heading = _heading(rows)
-    columns = range(width)
+    columns = list(range(width))
     if heading is not None:
         # Only the columns that say so; a second one (家长姓名) is a contact's.
         columns = [c for c in range(width) if _NAME.fullmatch(_bare(rows, heading, c))]

@@ -215,7 +215,7 @@ class _Source:
         except yaml.YAMLError as error:
             line = getattr(getattr(error, "problem_mark", None), "line", 0) + 1
             raise PackError(f"{where}:{line}: not valid YAML: {error}") from error
-        if not isinstance(data, dict) or not isinstance(data.get("rules"), list):
+        if node is None or not isinstance(data, dict) or not isinstance(data.get("rules"), list):
             raise PackError(f"{where}: a pack is a mapping with id, version and a list of rules")
         self.data: dict[str, object] = data
         self._rules: yaml.SequenceNode = _value_of(node, "rules")
