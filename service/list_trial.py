@@ -22,6 +22,7 @@ from rules.matcher import Matcher
 from rules.pack import RulePack
 from rules.segmentation import on_word_boundaries
 from service.nominations import NominatedSpace, current_nominations
+from service.wording import masked
 from service.workbench import Workbench
 
 #: A word with more hits in 10,000 characters stands in ordinary text. Statutes, all of them lawful,
@@ -119,7 +120,7 @@ class TrialMatcher(Matcher):
         if len(known.examples) < _EXAMPLES:
             low = max(0, hit.start - _AROUND)
             shown = f"{text[low : hit.start]}【{hit.text}】{text[hit.end : hit.end + _AROUND]}"
-            known.examples.append((self.space, " ".join(shown.split())))
+            known.examples.append((self.space, masked(" ".join(shown.split()))))
 
 
 def try_list(

@@ -43,7 +43,6 @@ from service.rulebook import (
     rules_in_force,
 )
 from service.sheets import read_sheets
-from service.wording import masked
 from service.workbench import Workbench, open_workbench
 
 FamilyOption = Annotated[
@@ -157,7 +156,7 @@ def show_trial(read: ReadList, trial: ListTrial) -> None:
     title = f"{trial.snapshots} 个快照，{trial.characters} 字，命中 {trial.hits} 处"
     print_table(HEADERS, trial_rows(trial), title)
     for line in trial_examples(trial):
-        out.print(masked(line), markup=False)
+        out.print(line, markup=False)
 
 
 def list_document(read: ReadList, trial: ListTrial) -> dict[str, object]:
