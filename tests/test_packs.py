@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from models.vocabulary import Severity
+from models.vocabulary import Part, Severity
 from rules.examples import check_examples
 from rules.families import families
 from rules.matcher import Matcher
@@ -249,3 +249,28 @@ def test_a_basis_carries_its_dates_and_doubts(pack: RulePack) -> None:
     assert basis.verify
     assert basis.effective_from is not None
     assert str(basis).startswith("《严禁中小学校")
+
+
+@pytest.mark.parametrize(
+    ("text", "family"),
+    [
+        ("学科网（北京）股份有限公司", "sources"),  # a watermark, read from a picture
+        ("www.zxxk.com", "sources"),
+        ("图中二维码:https://shop.example/p/1", "links"),
+        ("图中二维码:https://item.taobao.com/item.htm?id=1", "links"),
+        ("图中二维码:https://pan.baidu.com/s/1abcdef", "links"),
+        ("扫码加老师微信领取资料", "contacts"),
+        ("中国轮廓图（南海诸岛略）", "maps"),
+    ],
+)
+def test_text_from_pictures_is_held_against_the_same_rules(
+    pack: RulePack, text: str, family: str
+) -> None:
+    """OCR and QR codes give text; whether the picture offends is for a person to see."""
+    hits = Matcher(pack).match(text, part=Part.IMAGE)
+    assert family in {hit.rule.family for hit in hits}
+
+
+def test_a_code_that_leads_to_a_school_site_is_left_alone(pack: RulePack) -> None:
+    for host in ("www.smartedu.cn", "www.qz.gov.cn", "sxyz.edu.cn"):
+        assert Matcher(pack).match(f"图中二维码:https://{host}/a", part=Part.IMAGE) == []
