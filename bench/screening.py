@@ -18,8 +18,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from _floors import FloorLowered, Floors, Measured, joined, read_floors, write_floors
-
 from models.vocabulary import Severity
 from rules.evaluation import (
     Reading,
@@ -31,6 +29,7 @@ from rules.evaluation import (
     tally_by_family,
 )
 from rules.families import families
+from rules.floors import FloorLowered, Floors, Measured, joined, read_floors, write_floors
 from rules.matcher import Matcher
 from rules.pack import load_packs
 

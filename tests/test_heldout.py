@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from bench._floors import FloorLowered, Floors, Measured, joined, read_floors
 from rules.evaluation import (
     Case,
     CaseError,
@@ -24,6 +23,7 @@ from rules.evaluation import (
     tally_by_family,
 )
 from rules.families import families
+from rules.floors import FloorLowered, Floors, Measured, joined, read_floors
 from rules.folding import fold
 from rules.matcher import Matcher
 from rules.pack import load_packs, parse_pack
