@@ -86,7 +86,7 @@ def test_the_floors_were_measured_on_these_cases(name: str) -> None:
 def test_every_family_has_problems_and_hard_negatives(
     name: str, cases: dict[str, tuple[Case, ...]]
 ) -> None:
-    counts = Counter((case.family, case.label) for case in cases[name])
+    counts: Counter[tuple[str, str]] = Counter((c.family, c.label) for c in cases[name])
     least = dict(zip(("problem", "harmless"), SETS[name], strict=True))
     few = {
         (family, label): counts[family, label]
