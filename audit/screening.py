@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from types import MappingProxyType
@@ -17,6 +17,8 @@ from urllib.parse import unquote, urlsplit
 from audit.classifier import Band, Classification, Classifier
 from audit.extract.records import Extraction, Segment
 from audit.extract.worker import ExtractionWorker
+from audit.rosters import TableHit, TableKind, find_rosters
+from audit.tables import Table, page_tables, tables
 from crawler.store import SnapshotReader
 from models.manifest import Box, ImageCapture, Manifest, PageCapture, ResourceCapture, TextBlock
 from models.vocabulary import (
@@ -32,9 +34,10 @@ from rules.families import families
 from rules.hits import fingerprint
 from rules.matcher import Matcher
 from rules.pack import RulePack
+from rules.rule import Rule
 
 #: Raised when the same rules would find or count otherwise: what stands is then screened again.
-VERSION = 2
+VERSION = 3
 
 #: Original characters of context on each side of a finding.
 CONTEXT = 60
@@ -48,6 +51,14 @@ CLASSIFIED_FROM = 12
 
 #: The rule family that a classifier's family belongs to.
 MODEL_FAMILIES: Mapping[str, str] = MappingProxyType({"solicitation": "advertising"})
+#: The rule that a table of pupils falls under.
+TABLE_RULES: Mapping[TableKind, str] = MappingProxyType(
+    {
+        TableKind.ROSTER: "normative.personal-data.roster",
+        TableKind.CONTACTS: "normative.personal-data.roster",
+        TableKind.RANKING: "normative.personal-data.score-ranking",
+    }
+)
 #: Terms of a classifier's explanation that are shown.
 EXPLAINING_TERMS = 5
 
@@ -190,6 +201,7 @@ class _Screening:
             self._row(CoverageKind.FRAME, frame)
         for block in blocks:
             self._block(page, block)
+        self._tabled(page_tables(blocks), lambda locator: Place(page.url, Part.PAGE, locator))
 
     def _block(self, page: PageCapture, block: TextBlock) -> None:
         part = Part.LINK if block.role == "link" else Part.PAGE
@@ -217,6 +229,10 @@ class _Screening:
             self._row(CoverageKind.RESOURCE, what, NotScreened.NOT_CAPTURED)
         for segment in extraction.segments:
             self._segment(resource, name, segment)
+        self._tabled(
+            tables((segment.text, segment.locator) for segment in extraction.segments),
+            lambda locator: Place(resource.url, Part.ATTACHMENT, f"{name} {locator}".strip()),
+        )
 
     def _body(self, resource: ResourceCapture) -> bytes | None:
         """The file's bytes: they stand where the address led to in the end."""
@@ -240,6 +256,18 @@ class _Screening:
         place = Place(resource.url, segment.part, f"{name} {segment.locator}".strip())
         for found in self._judge(segment.text, place):
             self._add(found, place)
+
+    # Tables
+
+    def _tabled(self, found: Iterable[Table], place_of: Callable[[str], Place]) -> None:
+        """What tables say of pupils, beside what rules say of their cells."""
+        rules = {rule.id: rule for rule in self._tools.pack.rules}
+        for table in found:
+            for hit in find_rosters(table.rows):
+                rule = rules.get(TABLE_RULES[hit.kind])
+                if rule is not None:
+                    place = place_of(table.locator(hit.row, hit.column))
+                    self._add(_told_by_table(rule, table, hit, place), place)
 
     # Pictures
 
@@ -317,6 +345,31 @@ class _Screening:
             "images": sum(image.captured for image in manifest.images),
             "text_chars": self._characters,
         }
+
+
+def _told_by_table(rule: Rule, table: Table, hit: TableHit, place: Place) -> Found:
+    """A table of pupils as a finding; it is known again by its row of headings."""
+    line = " | ".join(table.rows[hit.row])
+    start = line.index(hit.text)
+    below = " / ".join(" | ".join(row) for row in table.rows[hit.row + 1 : hit.row + 3])
+    return Found(
+        rule=rule.id,
+        rule_digest=rule.digest,
+        dimension=rule.dimension,
+        family=rule.family,
+        severity=rule.severity,
+        fingerprint=fingerprint(rule.id, line, start, start + len(hit.text)),
+        place=place,
+        start=0,
+        end=len(hit.text),
+        text=hit.text,
+        context=_around(f"{line} / {below}", start, start + len(hit.text)),
+        explanation=(
+            f"整张表判断为{hit.kind.label},列出 {hit.persons} 名学生,“{hit.text}”一栏不宜公开。"
+            "可排除的情形：教师、作者或历史人物的表；获奖名单；已遮盖的单元格。"
+        ),
+        basis=";".join(str(basis) for basis in rule.basis),
+    )
 
 
 def _suspicion(classifier: Classifier, said: Classification, text: str, place: Place) -> Found:

@@ -136,6 +136,19 @@ def tally_by_family(readings: Sequence[Reading]) -> dict[str, Tally]:
     }
 
 
+def precision_by_family(readings: Sequence[Reading]) -> dict[str, float]:
+    """Of the cases that a family's rules hit at any severity, the share that are problems.
+
+    A problem of another family counts as rightly shown; a family that hits nothing is left out.
+    """
+    shares = {}
+    for family in families():
+        hit = [r for r in readings if any(each.rule.family == family for each in r.hits)]
+        if hit:
+            shares[family] = sum(r.case.label == "problem" for r in hit) / len(hit)
+    return shares
+
+
 def misses(readings: Iterable[Reading]) -> list[Reading]:
     """What is read otherwise than a careful reader would: not found, or a false alarm."""
     return [

@@ -22,7 +22,11 @@ from rules.record import Record
 from rules.validators import VALIDATORS
 
 #: What of a rule only tells or tests; a change in it changes no hit.
-_SILENT_FIELDS = frozenset({"title", "mend", "should_hit", "near_misses"})
+_SILENT_FIELDS = frozenset({"title", "mend", "should_hit", "near_misses", "few_examples"})
+
+
+#: Examples of each kind from which on a rule is well tried.
+ENOUGH_EXAMPLES = 8
 
 
 class Basis(Record):
@@ -94,6 +98,8 @@ class Rule(Record):
     validator: str | None = None
     should_hit: tuple[str, ...] = Field(min_length=1)
     near_misses: tuple[str, ...] = Field(min_length=1)
+    #: Why the rule cannot have :data:`ENOUGH_EXAMPLES` of each kind; the packs' own test asks for it.
+    few_examples: str = ""
 
     @cached_property
     def digest(self) -> str:

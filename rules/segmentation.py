@@ -39,6 +39,12 @@ def _tokenizer() -> jieba.Tokenizer:
     return tokenizer
 
 
+def frequency(word: str) -> int:
+    """How often the tokeniser's dictionary saw a word; 0 for what it does not know."""
+    known: int = _dictionary().get(word, 0)
+    return known
+
+
 @cache
 def _dictionary() -> Mapping[str, int]:
     """The words of jieba with their frequencies, and the beginnings of words with none."""

@@ -46,3 +46,19 @@ def read_yaml(text: str) -> object:
         return loader.get_single_data()
     finally:
         loader.dispose()
+
+
+def refuse_depth(text: str) -> None:
+    """Refuse what is nested beyond reason before it is read; quick where the C parser is there.
+
+    Raises:
+        yaml.YAMLError: it is, or it is no YAML.
+    """
+    depth = 0
+    for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise yaml.composer.ComposerError(
+                None, None, f"over {_DEEPEST} levels deep", event.start_mark
+            )

@@ -25,6 +25,9 @@ err = Console(stderr=True, highlight=False)
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Machine output alone on standard output.")
 ]
+UnmaskedOption = Annotated[
+    bool, typer.Option("--unmasked", help="Show personal data whole; this is logged.")
+]
 CampaignOption = Annotated[str, typer.Option("--campaign", "-c", help="Code of the campaign.")]
 
 

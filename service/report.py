@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict
 from sqlmodel import Session
@@ -42,6 +43,7 @@ from service.facts import (
     resources_of,
 )
 from service.feed import reasons_of
+from service.wording import masked
 
 
 class _Shown(BaseModel):
@@ -103,7 +105,7 @@ class Where(_Shown):
 
 
 class FindingShown(_Shown):
-    """A finding; ``text`` is exactly what the space says."""
+    """A finding; ``text`` is exactly what the space says, personal data hidden if ``masked``."""
 
     id: str
     fingerprint: str
@@ -117,6 +119,8 @@ class FindingShown(_Shown):
     explanation: str
     basis: str
     state: FindingState
+    #: The ends of personal data are hidden by ``*``; the lengths are those of the original.
+    masked: bool = False
 
 
 class Count(_Shown):
@@ -180,6 +184,9 @@ class Report(_Shown):
     policy: str
     rule_pack: RulePackShown
     spaces: tuple[SpaceReport, ...]
+
+
+_Space = TypeVar("_Space", bound=SpaceReport)
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,6 +310,37 @@ def _finding(reviewed: ReviewedFinding) -> FindingShown:
         basis=row.basis,
         state=reviewed.state,
     )
+
+
+def without_personal_data(space: _Space) -> _Space:
+    """A space's report as it may leave the house: personal data of pupils half hidden.
+
+    The audit's own evidence (names, addresses and states of files) may quote it as well.
+    """
+    return space.model_copy(
+        update={
+            "findings": tuple(map(_masked_finding, space.findings)),
+            "resources": tuple(
+                each.model_copy(update={"name": masked(each.name), "reason": masked(each.reason)})
+                for each in space.resources
+            ),
+            "coverage": space.coverage.model_copy(
+                update={
+                    "not_screened": tuple(
+                        gap.model_copy(update={"what": masked(gap.what)})
+                        for gap in space.coverage.not_screened
+                    )
+                }
+            ),
+        }
+    )
+
+
+def _masked_finding(finding: FindingShown) -> FindingShown:
+    hidden = {name: masked(getattr(finding, name)) for name in ("text", "context", "explanation")}
+    where = finding.where.model_copy(update={"locator": masked(finding.where.locator)})
+    changed = any(value != getattr(finding, name) for name, value in hidden.items())
+    return finding.model_copy(update={**hidden, "where": where, "masked": changed})
 
 
 def coverage_shown(ledger: Iterable[Coverage]) -> CoverageShown:

@@ -10,9 +10,21 @@ from models.manifest import Manifest
 #: The officers' time. An offset, since a bare system may lack the time-zone data base.
 CHINA = timezone(timedelta(hours=8))
 
-#: Identity-card numbers and mobile numbers, as people write them.
+#: The numbers of the ministry's notice of 2017, as people write them (in full width too): identity
+#: and bank-card numbers, mobile numbers with or without the country before them.
 _PERSONAL_NUMBER = re.compile(
-    r"(?<![0-9])(?:[1-9][0-9]{16}[0-9Xx]|1[3-9][0-9](?:[ -]?[0-9]{4}){2})(?![0-9])"
+    r"(?<!\d)(?:[1-9]\d{5}[ -]?(?:19|20)\d{2}[ -]?\d{4}[ -]?\d{3}[\dXxＸｘ]"
+    r"|[3-6９9]\d{3}(?:[ -]?\d{4}){3}(?:[ -]?\d{1,3})?|(?:\+?86[ -]?)?[1１][3-9３-９]\d(?:[ -]?\d{4}){2})(?!\d)"
+)
+#: What is personal by the word before it: date of birth, address, school-roll number, the rest.
+_PERSONAL_BY_LABEL = re.compile(
+    r"(?:出生(?:日期|年月日?|时间)|生日|家庭(?:住址|地址)|家庭详细地址|现?住址|居住地址|学籍(?:辅)?号|身份证(?:件)?号?码?"
+    r"|护照号?码?|身份证后[四六八46八]位)\s*[:：|是为]\s*(?P<said>[^\s。；;|,，]{4,40})"
+)
+#: A mobile number spelt out or with something put between its digits.
+_SPELT_DIGIT = "0-9零〇一二三四五六七八九壹贰叁肆伍陆柒捌玖幺"
+_SPELT_NUMBER = re.compile(
+    rf"(?<![{_SPELT_DIGIT}])[1一壹幺][.*·_ -]?[3-9三四五六七八九叁肆伍陆柒捌玖](?:[.*·_ -]?[{_SPELT_DIGIT}]){{9}}(?![{_SPELT_DIGIT}])"
 )
 #: Leading characters of a personal number that stay readable: enough to find it on the page.
 _SHOWN_OF_NUMBER = 4
@@ -59,10 +71,21 @@ def manners_text(manifest: Manifest) -> list[str]:
 
 
 def masked(text: str) -> str:
-    """The text with the ends of personal numbers hidden; as long as before, so that spans hold."""
-    return _PERSONAL_NUMBER.sub(_hidden, text)
+    """The text with the ends of personal data hidden; as long as before, so that spans hold.
+
+    Hidden are the five kinds of the ministry's notice of 2017 (identity, bank-card and phone
+    numbers; dates of birth and addresses where a word says so), and numbers on the school roll.
+    """
+    for pattern in (_PERSONAL_NUMBER, _SPELT_NUMBER):
+        text = pattern.sub(lambda found: _hidden(found.group()), text)
+    return _PERSONAL_BY_LABEL.sub(_labelled, text)
 
 
-def _hidden(number: re.Match[str]) -> str:
-    found = number.group()
+def _labelled(found: re.Match[str]) -> str:
+    start = found.start("said") - found.start()
+    whole = found.group()
+    return whole[:start] + _hidden(whole[start:])
+
+
+def _hidden(found: str) -> str:
     return found[:_SHOWN_OF_NUMBER] + "*" * (len(found) - _SHOWN_OF_NUMBER)

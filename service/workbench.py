@@ -15,9 +15,10 @@ from audit.screening import Tools
 from crawler.signing import load_signer
 from crawler.store import SnapshotStore
 from rules.matcher import Matcher
-from rules.pack import RulePack, load_packs
+from rules.pack import RulePack
 from service.config import Config
 from service.models import load_classifiers
+from service.rulebook import rules_in_force
 from service.workspace import open_database
 
 
@@ -53,7 +54,7 @@ class Workbench:
 def open_workbench(config: Config) -> Iterator[Workbench]:
     """Open everything once; the extraction's child process ends with the block."""
     with ExitStack() as stack:
-        pack = load_packs()
+        pack = rules_in_force(config.home)
         tools = Tools(
             pack=pack,
             matcher=Matcher(pack),

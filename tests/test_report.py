@@ -13,7 +13,7 @@ from sqlalchemy import Engine, event
 from sqlmodel import select
 
 from models.database import migrate, open_engine, session
-from models.tables import Campaign, Decision, Finding
+from models.tables import AuditEvent, Campaign, Decision, Finding
 from service.case import case_report, load_case
 from service.cli import run
 from service.commands import case as case_command
@@ -75,6 +75,7 @@ def test_the_report_has_the_fields_of_the_contract(made: Made) -> None:
         "explanation",
         "basis",
         "state",
+        "masked",
     }
     assert set(space["findings"][0]["where"]) == {"url", "part", "locator"}
     assert space["coverage"]["pages"] == {"found": 3, "screened": 3}
@@ -163,6 +164,17 @@ def test_a_cell_that_a_spreadsheet_would_run_becomes_text(value: object, cell: s
         ("订单号 2022091012345678901234", "订单号 2022091012345678901234"),
         ("12900001234", "12900001234"),
         ("2022年9月10日", "2022年9月10日"),
+        ("１３９００００１２３４", "１３９０*******"),
+        ("+86 13900001234", "+86 ***********"),
+        ("350502 20100307 1236", "3505****************"),
+        ("卡号 6222 0202 0011 2233 446", "卡号 6222*******************"),
+        ("出生日期：2010年3月7日", "出生日期：2010*****"),
+        ("电话一三九零零零零一二三四", "电话一三九零*******"),
+        ("学籍号：G35050220100307", "学籍号：G350***********"),
+        ("家庭住址：示例区清源街道某小区3号楼,电话无", "家庭住址：示例区清*********,电话无"),
+        ("微信1.3.9.0.0.0.0.1.2.3.4", "微信1.3.*****************"),
+        ("住址共有两处", "住址共有两处"),
+        ("书号 9787506249121", "书号 9787506249121"),
         ("圆周率 3.14159265358979", "圆周率 3.14159265358979"),
     ],
 )
@@ -239,14 +251,23 @@ def test_report_writes_json_csv_and_a_table(
     assert target.read_bytes().startswith(b"\xef\xbb\xbf")
 
 
-def test_case_shows_a_space_and_masks_numbers_but_not_in_json(
+def test_case_shows_a_space_and_masks_numbers_unless_asked_not_to(
     made: Made, capsys: pytest.CaptureFixture[str]
 ) -> None:
     add_campaign(made, spaces=1)
     shown = said(capsys, "case", "s001", "-c", CAMPAIGN)
     assert "1390*******" in shown
     assert "13900001234" not in shown
-    assert "13900001234" in said(capsys, "case", "s001", "-c", CAMPAIGN, "--json")
+    for command in (("case", "s001"), ("report", "--format", "json")):
+        machine = (*command, "-c", CAMPAIGN, *(() if "report" in command else ("--json",)))
+        hidden = said(capsys, *machine)
+        assert "13900001234" not in hidden
+        assert "1390*******" in hidden
+        assert '"masked": true' in hidden
+        assert "13900001234" in said(capsys, *machine, "--unmasked")
+    with session(made.desk.engine) as current:
+        events = current.exec(select(AuditEvent).where(AuditEvent.action == "unmasked")).all()
+        assert [each.details["what"] for each in events] == ["case s001", "report"]
 
 
 def test_decide_on_a_finding_and_take_it_back(

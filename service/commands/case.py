@@ -12,8 +12,10 @@ from models.database import session
 from service.campaigns import find_campaign
 from service.case import Case, case_report, load_case
 from service.config import load_config
-from service.console import CampaignOption, JsonOption, examples, out, print_table
+from service.console import CampaignOption, JsonOption, UnmaskedOption, examples, out, print_table
 from service.desk import desk_of
+from service.report import without_personal_data
+from service.unmasking import log_unmasked
 from service.wording import local_time, manners_text, masked, size_text
 from service.workbench import open_workbench
 
@@ -27,16 +29,27 @@ def register(app: typer.Typer) -> None:
     )(case)
 
 
-def case(space: SpaceArgument, campaign: CampaignOption, *, as_json: JsonOption = False) -> None:
+def case(
+    space: SpaceArgument,
+    campaign: CampaignOption,
+    *,
+    as_json: JsonOption = False,
+    unmasked: UnmaskedOption = False,
+) -> None:
     """Show one space: access evidence, resources, findings, coverage, decisions and verdict.
 
-    On the terminal the ends of personal numbers are hidden; the json has the exact characters.
+    The ends of personal data are hidden; with --unmasked the json has the exact characters, and
+    that is logged.
     """
     with open_workbench(load_config()) as bench, session(bench.engine) as current:
         desk = desk_of(bench)
         found = load_case(current, desk, find_campaign(current, campaign), space)
         if as_json:
             made = case_report(current, desk, found)
+            if unmasked:
+                log_unmasked(current, f"case {space}", campaign, bench.now())
+            else:
+                made = without_personal_data(made)
             sys.stdout.write(made.model_dump_json(indent=2) + "\n")
         else:
             _print(found)
@@ -46,7 +59,13 @@ def _print(found: Case) -> None:
     _head(found)
     _access(found)
     rows = [
-        (each.name, each.kind.label, size_text(each.size), each.openness.label, each.reason)
+        (
+            masked(each.name),
+            each.kind.label,
+            size_text(each.size),
+            each.openness.label,
+            masked(each.reason),
+        )
         for each in found.resources
     ]
     print_table(("名称", "类型", "大小", "开放", "依据"), rows, f"资源 {len(rows)}")
@@ -114,14 +133,15 @@ def _coverage(found: Case) -> None:
     parts = (("网页", counts.pages), ("资源", counts.resources), ("图片", counts.images))
     _say(" · ".join(f"{label} {each.screened}/{each.found}" for label, each in parts))
     for gap in counts.not_screened:
-        _say(f"  未查: {gap.what} ({gap.reason.label})")
+        _say(f"  未查: {masked(gap.what)} ({gap.reason.label})")
 
 
 def _history(found: Case) -> None:
     for past in found.decisions:
         taken = past.row
         about = taken.finding_id or "整体"
-        said = f"{past.user} {taken.action.label} {about}: {past.reason} {taken.note}"
+        note = masked(taken.note)
+        said = f"{past.user} {taken.action.label} {about}: {past.reason} {note}"
         _say(f"{local_time(taken.decided_at)} {said}".rstrip())
     for each in found.verdicts:
         issued = each.row

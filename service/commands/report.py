@@ -15,10 +15,11 @@ from models.database import session
 from models.vocabulary import Access, FindingState, Severity, VerdictState
 from service.campaigns import find_campaign
 from service.config import load_config
-from service.console import CampaignOption, examples, out, print_table, remark
+from service.console import CampaignOption, UnmaskedOption, examples, out, print_table, remark
 from service.desk import desk_of
-from service.report import Report, SpaceReport, build_report
+from service.report import Report, SpaceReport, build_report, without_personal_data
 from service.report_csv import report_csv
+from service.unmasking import log_unmasked
 from service.wording import local_time
 from service.workbench import open_workbench
 
@@ -53,11 +54,21 @@ def report(
         list[str] | None,
         typer.Option("--only", help="Only this space; may be given several times."),
     ] = None,
+    *,
+    unmasked: UnmaskedOption = False,
 ) -> None:
-    """Report every space of a campaign: access, openness, findings, coverage and verdict."""
+    """Report every space of a campaign: access, openness, findings, coverage and verdict.
+
+    The ends of personal data are hidden unless --unmasked asks for them, which is logged.
+    """
     with open_workbench(load_config()) as bench, session(bench.engine) as current:
         desk = desk_of(bench)
         made = build_report(current, desk, find_campaign(current, campaign), only)
+        if unmasked:
+            log_unmasked(current, "report", campaign, bench.now())
+        else:
+            shown = tuple(map(without_personal_data, made.spaces))
+            made = made.model_copy(update={"spaces": shown})
     if form is Format.TABLE and target is None:
         _print(made)
         return

@@ -18,10 +18,16 @@ from models.vocabulary import Part, ResourceKind
 from rules.examples import check_examples
 from rules.families import families
 from rules.hits import Hit
+from rules.lists import DEFAULT_FAMILY, list_pack
 from rules.matcher import Matcher
 from rules.pack import RulePack, load_packs
+from service.commands import lists
+from service.config import load_config
 from service.console import JsonOption, examples, out, print_json, print_table
 from service.errors import ExitCode, UserError
+from service.list_trial import try_list
+from service.rulebook import rules_in_force
+from service.workbench import open_workbench
 
 PackOption = Annotated[
     list[str] | None,
@@ -48,11 +54,13 @@ def register(app: typer.Typer) -> None:
     group.command("try", epilog=examples("rules try 教案.docx", "rules try texts.jsonl --json"))(
         try_rules
     )
+    lists.register(group)
     app.add_typer(group, name="rules")
 
 
 def _load(pack: list[str] | None) -> RulePack:
-    return load_packs(pack or None)
+    """The packs that were named, or all in force at this installation."""
+    return load_packs(pack) if pack else rules_in_force(load_config().home)
 
 
 def list_rules(pack: PackOption = None, *, as_json: JsonOption = False) -> None:
@@ -118,26 +126,62 @@ def digest(pack: PackOption = None) -> None:
     out.print(_load(pack).digest, highlight=False)
 
 
-def try_rules(
-    files: Annotated[list[Path], typer.Argument(help="Texts, jsonl, docx, pptx, xlsx, pdf, …")],
+def try_rules(  # noqa: PLR0913  (a command's options)
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Texts, jsonl, docx, pptx, xlsx, pdf, …")
+    ] = None,
     subject: Annotated[str | None, typer.Option(help="Subject of the teacher, as 历史.")] = None,
     pack: PackOption = None,
+    words: Annotated[
+        Path | None,
+        typer.Option("--list", help="Try a list of words (txt, csv, xlsx) instead of the rules."),
+    ] = None,
     *,
+    family: lists.FamilyOption = DEFAULT_FAMILY,
+    campaign: lists.CampaignFilter = None,
     as_json: JsonOption = False,
 ) -> None:
     """Screen any texts or files with the rules; nothing is kept.
 
-    Each line of a .jsonl file is an input of its own, its text under "text".
+    Each line of a .jsonl file is an input of its own, its text under "text". With --list and no
+    file, show what the words would flag on the stored snapshots.
     """
+    if words is not None and not files:
+        _try_words(words, family, campaign, as_json=as_json)
+        return
+    if not files:
+        raise UserError("no file was named", "give a file to screen, or --list FILE")
     for path in files:
         if not path.is_file():
             raise UserError(f"there is no file {path}", "give the path of a file")
-    matcher = Matcher(_load(pack))
+    matcher = Matcher(_load(pack) if words is None else _listed(words, family))
     with ExitStack() as stack:
         worker = stack.enter_context(ExtractionWorker())
         for path in files:
             for tried in _inputs(path, worker):
                 _show_tried(_tried(tried, matcher, subject), as_json=as_json)
+
+
+def _listed(words: Path, family: str) -> RulePack:
+    read = lists.read_words(words, load_config(), family)
+    if not read.entries:
+        raise UserError(f"every row of {words} was refused", str(read.refused[0]))
+    return list_pack("trial", "1", read.entries)
+
+
+def _try_words(words: Path, family: str, campaign: str | None, *, as_json: bool) -> None:
+    config = load_config()
+    read = lists.read_words(words, config, family)
+    if not read.entries:
+        raise UserError(f"every row of {words} was refused", str(read.refused[0]))
+    with open_workbench(config) as bench:
+        trial = try_list(bench, read.entries, campaign=campaign)
+    if as_json:
+        print_json(lists.list_document(read, trial))
+    else:
+        lists.show_trial(read, trial)
+    if read.refused:
+        raise typer.Exit(ExitCode.FELL_SHORT)
 
 
 def _inputs(path: Path, worker: ExtractionWorker) -> Iterator[TriedInput]:
