@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from types import MappingProxyType
 from urllib.parse import unquote, urlsplit
 
-from audit.classifier import Band, Classification, Classifier
+from audit.classifier import Band, Classification, Classifier, classify_all
 from audit.extract.records import Extraction, Segment
 from audit.extract.worker import ExtractionWorker
 from crawler.store import SnapshotReader
@@ -47,7 +47,14 @@ CLASSIFIED_FROM = 12
 
 
 #: The rule family that a classifier's family belongs to.
-MODEL_FAMILIES: Mapping[str, str] = MappingProxyType({"solicitation": "advertising"})
+MODEL_FAMILIES: Mapping[str, str] = MappingProxyType(
+    {
+        "abusive": "abuse",
+        "headline": "headlines",
+        "rumour": "pseudoscience",
+        "solicitation": "advertising",
+    }
+)
 #: Terms of a classifier's explanation that are shown.
 EXPLAINING_TERMS = 5
 
@@ -291,10 +298,11 @@ class _Screening:
     def _classified(self, text: str, place: Place) -> Iterator[Found]:
         if len(text) < CLASSIFIED_FROM:
             return
-        for classifier in self._tools.classifiers:
-            said = classifier.classify(text)
-            if said.band is not Band.SILENT:
-                yield _suspicion(classifier, said, text, place)
+        finders = tuple(each for each in self._tools.classifiers if each.family in MODEL_FAMILIES)
+        said = classify_all(finders, text)
+        for classifier in finders:
+            if said[classifier.family].band is not Band.SILENT:
+                yield _suspicion(classifier, said[classifier.family], text, place)
 
     def _add(self, found: Found, place: Place, boxes: Sequence[Box] = ()) -> None:
         """Keep the first of equal findings of a part: a person decides on all of them at once."""

@@ -9,11 +9,10 @@ from typing import Annotated
 import typer
 
 from audit.classifier import load
-from audit.corpus import seed_corpus
-from audit.training import evaluate, train
+from audit.evaluation import evaluate
+from audit.training import SEEDED, data_task, seeded_task, train
 from service.config import load_config
 from service.console import JsonOption, examples, out, print_json, print_table
-from service.models import SEEDED
 
 DataOption = Annotated[
     Path | None,
@@ -41,8 +40,8 @@ def train_command(
 ) -> None:
     """Train classifiers; each gets a card that says what it learnt from and how well it does."""
     folder = out_folder or load_config().home / "models"
-    corpora = [data] if data is not None else [seed_corpus(family) for family in SEEDED]
-    cards = [train(corpus, folder) for corpus in corpora]
+    tasks = [data_task(data)] if data is not None else [seeded_task(name) for name in SEEDED]
+    cards = [train(task, folder) for task in tasks]
     if as_json:
         print_json([asdict(card) for card in cards])
         return
