@@ -20,6 +20,7 @@ STRONG_SHARE = 0.01
 #: sentences, so that it must lie far beyond what is usual: at 4.2 few or none of 1,388 exam
 #: questions with explanations (15,000 pieces) are flagged by any family.
 LESSON_DEVIATIONS = 4.2
+LESSON_SHARE = 0.001
 
 #: Of several labels the likeliest is taken for sure from the probability on which this share of
 #: answers is right.
@@ -61,7 +62,9 @@ def thresholds(chances: Values, truth: Truth, lessons: Values) -> Thresholds:
 
 def _above(lessons: Values) -> float:
     odds = np.log(lessons / (1 - lessons))
-    reached = float(odds.mean() + LESSON_DEVIATIONS * odds.std())
+    # whatever the shape of their distribution, hardly one of our own lessons reaches it
+    seldom = float(np.quantile(odds, 1 - LESSON_SHARE))
+    reached = max(float(odds.mean() + LESSON_DEVIATIONS * odds.std()), seldom)
     return float(1 / (1 + np.exp(-reached)))
 
 

@@ -190,6 +190,12 @@ class Classifier:
         """The likeliest label of each row."""
         return [self.labels[index] for index in probabilities.argmax(axis=1)]
 
+    def surely(self, text: str) -> str | None:
+        """The label of a whole text, where the likeliest is nearly always right."""
+        chances = self.probabilities([text])[0]
+        best = int(chances.argmax())
+        return self.labels[best] if chances[best] >= self.thresholds.suspect else None
+
     def classify(self, text: str) -> Classification:
         """Judge a text by its strongest piece; a text without Chinese sentences is silent."""
         return classify_all((self,), text)[self.family]
