@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,14 +15,16 @@ from sqlmodel import Session, select
 from audit.classifier import Band, Classification, Classifier, load
 from audit.corpus import OTHER, Example
 from audit.floors import FLOORS, short_of
+from audit.review import decide
 from audit.screening import screen
 from audit.shadow import ShadowCount, count_all
-from audit.training import SEEDED, seeded_task
+from audit.training import FAMILIES, SEEDED, seeded_task
 from models.audit_log import broken_links
 from models.database import migrate, open_engine, session
-from models.tables import AuditEvent
-from models.vocabulary import Severity
+from models.tables import AuditEvent, Finding, User
+from models.vocabulary import Action, Role, Severity
 from service import models
+from service.decided import decided_examples
 from service.errors import UserError
 from service.models import (
     Change,
@@ -35,6 +37,7 @@ from service.models import (
     standings,
     train_candidate,
 )
+from tests.factories import add_campaign, make_desk
 from tests.judgement import line_of, page, snapshot_of, tools
 from tests.snapshots import URL, manifest
 
@@ -254,3 +257,41 @@ def test_a_text_of_an_exempt_subject_is_a_hint_in_any_space(
     assert (found == {Severity.NOTICE}) == (told == "历史")
     topics = {"on_topic": int(told == "数学"), "off_topic": int(told == "历史")}
     assert {name: result.measures[name] for name in topics} == topics
+
+
+def test_the_newest_word_of_the_auditors_teaches(engine: Engine) -> None:
+    made = make_desk(engine)
+    add_campaign(made, spaces=7)
+    with session(engine) as current:
+        user = User(name="wang", role=Role.CITY_STAFF, created_at=AT)
+        current.add(user)
+        current.flush()
+        kinds = ("headlines", "pseudoscience", "contacts", "personal-data")
+        found = {
+            kind: current.exec(select(Finding).where(Finding.family == kind)).first()
+            for kind in kinds
+        }
+        for number, finding in enumerate(found.values()):
+            for action, reason in ((Action.DISMISS, "teaching"), (Action.CONFIRM, "violation")):
+                if finding is None or (action is Action.CONFIRM and finding.family == "contacts"):
+                    continue
+                decide(
+                    current,
+                    user=user,
+                    action=action,
+                    reason=reason,
+                    note="",
+                    at=AT + timedelta(minutes=number),
+                    finding=finding,
+                )
+        taught = {family: decided_examples(current, family) for family in FAMILIES}
+        space = found["contacts"].space_id if found["contacts"] else 0
+    [headline], [rumour], [ad] = (taught[f] for f in ("headline", "rumour", "solicitation"))
+    assert (headline.text, headline.label) == (
+        "震惊!不看后悔一辈子的高分秘诀,收藏起来慢慢看。",
+        "headline",
+    )
+    assert rumour.label == "rumour"
+    assert (ad.text, ad.label, ad.group) == ("加微信 teacher-demo-2022", OTHER, f"space:{space}")
+    assert taught["abusive"] == ()
+    assert taught["subject"] == ()
