@@ -227,13 +227,6 @@ def _held_out(task: Task) -> _Held:
     by_group, by_text = (_kept(task, key) for key in ("group", "text"))
     if min(map(len, by_group.values())) >= FOLDS:
         return _Held([example.group for example in examples], "groups")
-    if _apart(by_group):
-        fold = {
-            group: f"fold {number % FOLDS}"
-            for groups in by_group.values()
-            for number, group in enumerate(sorted(groups))
-        }
-        return _Held([fold[example.group] for example in examples], "groups")
     if min(map(len, by_text.values())) >= FOLDS:
         return _Held([example.text for example in examples], "equal texts")
     scarce = min(by_text, key=lambda label: len(by_text[label]))
@@ -247,19 +240,6 @@ def _kept(task: Task, key: str) -> dict[str, set[str]]:
     for example in task.corpus.examples:
         kept[example.label].add(getattr(example, key))
     return kept
-
-
-def _apart(by_group: Mapping[str, set[str]]) -> bool:
-    """Whether each group has one label, and each label groups to learn from and to be held out.
-
-    Then a label's groups are dealt out over the folds, so that none loses all of them at once.
-    """
-    counts = [len(groups) for groups in by_group.values()]
-    return (
-        min(counts) >= 2
-        and max(counts) >= FOLDS
-        and sum(counts) == len(set().union(*by_group.values()))
-    )
 
 
 def _truth(task: Task) -> Truth:
