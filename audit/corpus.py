@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,16 +34,22 @@ class Corpus:
     digest: str
 
     @property
-    def family(self) -> str:
-        """The one label beside ``other``.
+    def labels(self) -> tuple[str, ...]:
+        """All labels, ``other`` first and the rest in order.
 
         Raises:
-            CorpusError: There is none, or more than one.
+            CorpusError: There are fewer than two.
         """
-        labels = sorted({example.label for example in self.examples} - {OTHER})
-        if len(labels) != 1 or len({example.label for example in self.examples}) != 2:
-            raise CorpusError(f"one label beside {OTHER!r} is needed, not {labels}")
-        return labels[0]
+        found = sorted({example.label for example in self.examples})
+        if len(found) < 2:
+            raise CorpusError(f"two labels or more are needed, not {found}")
+        return tuple(sorted(found, key=lambda label: (label != OTHER, label)))
+
+    @property
+    def family(self) -> str | None:
+        """The one label beside ``other``, if the labels are such a pair."""
+        labels = self.labels
+        return labels[1] if len(labels) == 2 and labels[0] == OTHER else None
 
 
 def seed_corpus(family: str) -> Path:
@@ -63,13 +70,23 @@ def read_corpus(path: Path) -> Corpus:
     """
     try:
         data = path.read_bytes()
-        lines = data.decode("utf-8").split("\n")
+        lines = data.decode("utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise CorpusError(f"{path} cannot be read as UTF-8 text: {error}") from error
-    examples = [
-        _example(line, f"{path}:{number}") for number, line in enumerate(lines, 1) if line.strip()
-    ]
-    return Corpus(tuple(examples), f"sha256:{hashlib.sha256(data).hexdigest()}")
+    return Corpus(tuple(_examples(lines, path)), f"sha256:{hashlib.sha256(data).hexdigest()}")
+
+
+def made_corpus(examples: Iterable[Example]) -> Corpus:
+    """A corpus that stands in no file, with a digest of its examples."""
+    kept = tuple(examples)
+    text = json.dumps([[e.text, e.label, e.group] for e in kept], ensure_ascii=False)
+    return Corpus(kept, f"sha256:{hashlib.sha256(text.encode()).hexdigest()}")
+
+
+def _examples(lines: Iterable[str], path: Path) -> Iterator[Example]:
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            yield _example(line, f"{path}:{number}")
 
 
 def _example(line: str, place: str) -> Example:
@@ -80,5 +97,7 @@ def _example(line: str, place: str) -> Example:
         raise CorpusError(f"{place} is no object with text and label") from error
     if not isinstance(text, str) or not isinstance(label, str):
         raise CorpusError(f"{place}: text and label must be strings")
+    if not text.strip() or not label.strip():
+        raise CorpusError(f"{place}: text and label must not be empty")
     # without a group, a text stands for itself; equal texts still stay together
     return Example(text, label, str(row.get("group", text)))

@@ -14,11 +14,13 @@ from pathlib import PurePosixPath
 from types import MappingProxyType
 from urllib.parse import unquote, urlsplit
 
-from audit.classifier import Band, Classification, Classifier
+from audit.classifier import Band, Classification, Classifier, classify_all
 from audit.extract.records import Extraction, Segment
 from audit.extract.worker import ExtractionWorker
 from audit.rosters import TableHit, TableKind, find_rosters
+from audit.shadow import ShadowCount, count_all
 from audit.tables import Table, page_tables, tables
+from audit.training import NO_SUBJECT, SUBJECT
 from crawler.store import SnapshotReader
 from models.manifest import Box, ImageCapture, Manifest, PageCapture, ResourceCapture, TextBlock
 from models.vocabulary import (
@@ -37,7 +39,7 @@ from rules.pack import RulePack
 from rules.rule import Rule
 
 #: Raised when the same rules would find or count otherwise: what stands is then screened again.
-VERSION = 3
+VERSION = 4
 
 #: Original characters of context on each side of a finding.
 CONTEXT = 60
@@ -47,10 +49,19 @@ ICON_SIDE = 48
 RULE_SIDE = 10
 #: Runs of text shorter than this say too little for a classifier, in characters.
 CLASSIFIED_FROM = 12
+#: Runs of text from this length on count as on or off the topic of their space, in characters.
+TOPIC_FROM = 60
 
 
 #: The rule family that a classifier's family belongs to.
-MODEL_FAMILIES: Mapping[str, str] = MappingProxyType({"solicitation": "advertising"})
+MODEL_FAMILIES: Mapping[str, str] = MappingProxyType(
+    {
+        "abusive": "abuse",
+        "headline": "headlines",
+        "rumour": "pseudoscience",
+        "solicitation": "advertising",
+    }
+)
 #: The rule that a table of pupils falls under.
 TABLE_RULES: Mapping[TableKind, str] = MappingProxyType(
     {
@@ -113,6 +124,8 @@ class Screened:
     findings: list[Found] = field(default_factory=list)
     ledger: list[LedgerRow] = field(default_factory=list)
     measures: dict[str, float] = field(default_factory=dict)
+    #: What candidates would have said beside the models in force, by family; never shown.
+    shadow: dict[str, ShadowCount] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +136,18 @@ class Tools:
     matcher: Matcher
     classifiers: tuple[Classifier, ...]
     worker: ExtractionWorker
+    #: Candidates that only count what they would say; no screening depends on them.
+    shadow: tuple[Classifier, ...] = ()
 
     @property
     def models(self) -> dict[str, str]:
         """Classifier digests by family."""
         return {classifier.family: classifier.digest for classifier in self.classifiers}
+
+    @property
+    def subject_model(self) -> Classifier | None:
+        """What tells subjects, if it is loaded."""
+        return next((each for each in self.classifiers if each.family == SUBJECT), None)
 
     def stamp(self) -> str:
         """One string for rules and models together."""
@@ -160,6 +180,8 @@ class _Screening:
         self._seen: dict[tuple[str, Part], list[Found]] = {}
         self._known: set[tuple[str, Part]] = set()
         self._characters = 0
+        self._subjects: dict[str, str | None] = {}
+        self._topics = {"on_topic": 0, "off_topic": 0}
 
     def run(self) -> Screened:
         for page in self._manifest.pages:
@@ -287,6 +309,7 @@ class _Screening:
         self._characters += len(text)
         key = (text, place.part)
         if key not in self._seen:
+            self._count_topic(text)
             self._seen[key] = [*self._matched(text, place), *self._classified(text, place)]
         return self._seen[key]
 
@@ -300,29 +323,65 @@ class _Screening:
         )
         for hit in hits:
             rule = hit.rule
+            severity, explanation = rule.severity, hit.explanation
+            if self._softened(rule, text):
+                severity = Severity.NOTICE
+                explanation += f"文字像{self._told(text)}教学内容,只作提示。"
             yield Found(
                 rule=rule.id,
                 rule_digest=rule.digest,
                 dimension=rule.dimension,
                 family=rule.family,
-                severity=rule.severity,
+                severity=severity,
                 fingerprint=fingerprint(rule.id, text, hit.start, hit.end),
                 place=place,
                 start=hit.start,
                 end=hit.end,
                 text=hit.text,
                 context=_around(text, hit.start, hit.end),
-                explanation=hit.explanation,
+                explanation=explanation,
                 basis=";".join(str(basis) for basis in rule.basis),
             )
 
     def _classified(self, text: str, place: Place) -> Iterator[Found]:
         if len(text) < CLASSIFIED_FROM:
             return
-        for classifier in self._tools.classifiers:
-            said = classifier.classify(text)
-            if said.band is not Band.SILENT:
-                yield _suspicion(classifier, said, text, place)
+        finders = tuple(each for each in self._tools.classifiers if each.family in MODEL_FAMILIES)
+        said = classify_all(finders, text)
+        if self._tools.shadow:
+            would = tuple(each for each in self._tools.shadow if each.family in MODEL_FAMILIES)
+            count_all(self._result.shadow, said, classify_all(would, text))
+        for classifier in finders:
+            if said[classifier.family].band is not Band.SILENT:
+                yield _suspicion(classifier, said[classifier.family], text, place)
+
+    def _softened(self, rule: Rule, text: str) -> bool:
+        """Whether a text looks like teaching matter of a subject that a rule exempts.
+
+        It then counts as a hint, whatever subject the space declares. Nothing is silenced on a
+        guess, and where politics are concerned nothing is softened either.
+        """
+        political = rule.dimension is Dimension.POLITICAL
+        return bool(rule.subjects) and not political and self._told(text) in rule.subjects
+
+    def _told(self, text: str) -> str | None:
+        """The subject that a text is surely teaching matter of; none for a short one."""
+        model = self._tools.subject_model
+        if model is None or len(text) < CLASSIFIED_FROM:
+            return None
+        if text not in self._subjects:
+            self._subjects[text] = model.surely(text)
+        told = self._subjects[text]
+        return None if told == NO_SUBJECT else told
+
+    def _count_topic(self, text: str) -> None:
+        """Count a longer text as on or off the topic of the space, where both are known."""
+        if self._subject is None or len(text) < TOPIC_FROM or self._tools.subject_model is None:
+            return
+        self._told(text)
+        told = self._subjects.get(text)
+        if told is not None:
+            self._topics["on_topic" if told == self._subject else "off_topic"] += 1
 
     def _add(self, found: Found, place: Place, boxes: Sequence[Box] = ()) -> None:
         """Keep the first of equal findings of a part: a person decides on all of them at once."""
@@ -344,6 +403,7 @@ class _Screening:
             "resource_kinds": len(kinds),
             "images": sum(image.captured for image in manifest.images),
             "text_chars": self._characters,
+            **(self._topics if self._subject and self._tools.subject_model else {}),
         }
 
 

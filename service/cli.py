@@ -33,6 +33,7 @@ from rules.scheme import SchemeError
 from service.commands import (
     audit,
     case,
+    classifiers,
     config,
     decide,
     doctor,
@@ -130,6 +131,7 @@ COMMANDS = (
     rules,
     profile,
     train,
+    classifiers,
     users,
     tokens,
     config,

@@ -10,6 +10,7 @@ from audit.records import keep_screening, newest_screening, newest_snapshot, sta
 from audit.screening import Screened, screen, screening_id
 from models.database import session, take_writer_lock
 from models.tables import Campaign, Finding, Snapshot
+from service.models import keep_shadow
 from service.nominations import NominatedSpace
 from service.verdicts import issue_for
 from service.workbench import Workbench
@@ -40,6 +41,8 @@ def screen_space(bench: Workbench, campaign: Campaign, space: NominatedSpace) ->
     if snapshot is None:
         return False
     screened = None if done else _screen(bench, wacz, space)
+    if screened is not None:
+        keep_shadow(bench.config.home / "models", snapshot_id, screened.shadow)
     with session(bench.engine) as current:
         take_writer_lock(current)
         if screened is not None:
@@ -76,6 +79,21 @@ def difference(bench: Workbench, space: NominatedSpace) -> Difference | None:
         tuple(sorted(before - after)),
         len(after & before),
     )
+
+
+def run_shadow(bench: Workbench, space: NominatedSpace) -> bool:
+    """Let the candidates read a space's newest snapshot; only their counts are kept.
+
+    Returns whether there was anything to read.
+    """
+    with session(bench.engine) as current:
+        snapshot = newest_snapshot(current, space.space_id)
+        if snapshot is None:
+            return False
+        snapshot_id, wacz = snapshot.id, snapshot.wacz
+    counts = _screen(bench, wacz, space).shadow
+    keep_shadow(bench.config.home / "models", snapshot_id, counts)
+    return True
 
 
 def _fingerprints(current: Session, screening: str) -> set[str]:

@@ -17,7 +17,7 @@ from crawler.store import SnapshotStore
 from rules.matcher import Matcher
 from rules.pack import RulePack
 from service.config import Config
-from service.models import load_classifiers
+from service.models import load_candidates, load_classifiers
 from service.rulebook import rules_in_force
 from service.workspace import open_database
 
@@ -58,8 +58,9 @@ def open_workbench(config: Config) -> Iterator[Workbench]:
         tools = Tools(
             pack=pack,
             matcher=Matcher(pack),
-            classifiers=load_classifiers(config.home / "models"),
+            classifiers=load_classifiers(config.home / "models", config.clock().date()),
             worker=stack.enter_context(ExtractionWorker()),
+            shadow=load_candidates(config.home / "models"),
         )
         engine = open_database(config)
         stack.callback(engine.dispose)

@@ -1,74 +1,100 @@
-"""The solicitation classifier: trained twice alike, kept without code, right on unseen texts."""
+"""The classifiers: trained twice alike, kept without code, right on unseen texts."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import pickle
+import zipfile
 from pathlib import Path
 
 import pytest
 import skops.io
 
+from audit.cards import ModelCard
 from audit.classifier import Band, Classifier, ModelError, load
-from audit.corpus import CorpusError, cue_file, read_corpus, seed_corpus
-from audit.features import Cues, features, pieces, plain_form
-from audit.training import ModelCard, evaluate, train
+from audit.corpus import CorpusError, Example, cue_file, read_corpus, seed_corpus
+from audit.evaluation import evaluate
+from audit.features import Cues, Recipe, bags, grams, plain_form
+from audit.pieces import pieces
+from audit.training import FAMILIES, SEEDED, SUBJECT, data_task, seeded_task, train
 
 FLOORS = json.loads((Path(__file__).parent / "floors.json").read_text(encoding="utf-8"))
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[ModelCard, Path]:
-    folder = tmp_path_factory.mktemp("models")
-    return train(seed_corpus("solicitation"), folder), folder
+Trained = dict[str, ModelCard]
 
 
 @pytest.fixture(scope="module")
-def model(trained: tuple[ModelCard, Path]) -> Classifier:
-    card, folder = trained
-    return load(folder / card.file)
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("models")
 
 
-def test_the_seed_corpus_is_large_varied_and_ours() -> None:
-    examples = read_corpus(seed_corpus("solicitation")).examples
-    texts = [plain_form(example.text) for example in examples]
-    positive = sum(example.label == "solicitation" for example in examples)
+@pytest.fixture(scope="module")
+def trained(folder: Path) -> Trained:
+    return {family: train(seeded_task(family), folder) for family in SEEDED}
+
+
+@pytest.fixture(scope="module")
+def model(trained: Trained, folder: Path) -> Classifier:
+    return load(folder / trained["solicitation"].file)
+
+
+@pytest.mark.parametrize("family", SEEDED)
+def test_the_seed_corpora_are_large_varied_and_ours(family: str) -> None:
+    examples = read_corpus(seed_corpus(family)).examples
     assert len(examples) >= 420
-    assert len(set(texts)) == len(texts), "two examples differ in numbers only"
-    assert 0.35 < positive / len(examples) < 0.65
+    assert len({example.text for example in examples}) == len(examples)
+    if family != SUBJECT:
+        positive = sum(example.label == family for example in examples)
+        assert 0.35 < positive / len(examples) < 0.65
 
 
-def test_two_trainings_agree(trained: tuple[ModelCard, Path], tmp_path: Path) -> None:
-    card, folder = trained
-    again = train(seed_corpus("solicitation"), tmp_path)
-    assert again == card
-    first, second = load(folder / card.file), load(tmp_path / again.file)
-    assert first._linear == second._linear
+@pytest.mark.parametrize("family", SEEDED)
+def test_two_trainings_agree(trained: Trained, folder: Path, tmp_path: Path, family: str) -> None:
+    again = train(seeded_task(family), tmp_path)
+    assert again == trained[family]
+    first, second = load(folder / again.file), load(tmp_path / again.file)
+    assert first._linear.keys.tolist() == second._linear.keys.tolist()
+    assert first._linear.weights.tolist() == second._linear.weights.tolist()
 
 
-@pytest.mark.parametrize("change", ["corpus", "cues"])
-def test_another_corpus_or_other_cues_give_another_digest(
-    trained: tuple[ModelCard, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
+@pytest.mark.parametrize("change", ["corpus", "cues", "lessons", "decisions"])
+def test_what_goes_in_another_way_gives_another_digest(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
-    corpus = tmp_path / "c.jsonl"
-    lines = seed_corpus("solicitation").read_text(encoding="utf-8").splitlines(keepends=True)
-    corpus.write_text("".join(lines[1:] if change == "corpus" else lines), encoding="utf-8")
-    if change == "cues":
+    decided: tuple[Example, ...] = ()
+    if change == "corpus":
+        lines = seed_corpus("solicitation").read_text(encoding="utf-8").splitlines(keepends=True)
+        (tmp_path / "c.jsonl").write_text("".join(lines[1:]), encoding="utf-8")
+        monkeypatch.setattr("audit.training.seed_corpus", lambda _: tmp_path / "c.jsonl")
+    elif change == "cues":
         monkeypatch.setattr("audit.training.cue_file", lambda _: tmp_path / "none.yaml")
-    assert train(corpus, tmp_path).digest != trained[0].digest
+    elif change == "lessons":
+        monkeypatch.setattr("audit.training.LESSONS", ())
+    else:
+        decided = (Example("加微信领取完整课件", "solicitation", "space:1"),)
+    assert seeded_task("solicitation", decided).digest != trained["solicitation"].digest
 
 
-def test_quality_with_groups_held_out_is_above_the_floor(trained: tuple[ModelCard, Path]) -> None:
-    card, _ = trained
-    floor = FLOORS["classifier.solicitation"]
-    cases = seed_corpus("solicitation").read_bytes() + cue_file("solicitation").read_bytes()
-    assert floor["cases"] == f"sha256:{hashlib.sha256(cases).hexdigest()}", (
+@pytest.mark.skipif(SEEDED != FAMILIES, reason="lessons of the seed are missing: no figure holds")
+@pytest.mark.parametrize("family", SEEDED)
+def test_quality_with_groups_held_out_is_above_the_floor(trained: Trained, family: str) -> None:
+    card, floor = trained[family], FLOORS[f"classifier.{family}"]
+    assert floor["cases"] == cases(family), (
         "the cases changed: measure again, and write the new floor with the new digest"
     )
+    assert card.held_out == "groups"
     assert card.macro_f1 >= floor["macro_f1"]
     assert card.suspect.recall >= floor["suspect_recall"]
     assert card.suspect.false_alarms <= floor["suspect_false_alarms"]
+    assert card.suspect.lessons <= 0.002
+
+
+def cases(family: str) -> str:
+    cues = cue_file(family)
+    data = seed_corpus(family).read_bytes() + (cues.read_bytes() if cues.exists() else b"")
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
 UNSEEN_ADS = [
@@ -130,14 +156,51 @@ def test_pieces_cover_the_text_in_order_and_are_short() -> None:
 
 
 def test_features_do_not_know_numbers_but_their_length() -> None:
-    cues = Cues.read(cue_file("solicitation"))
-    assert features("联系电话 13800000001", cues) == features("联系电话 13999999999", cues)
-    assert features("只要9元", cues) != features("只要13800000001元", cues)
+    assert plain_form("联系电话 13800000001") == plain_form("联系电话 13999999999")
+    assert plain_form("只要9元") != plain_form("只要13800000001元")
+
+
+def test_features_of_a_batch_are_those_of_each_text() -> None:
+    texts = [plain_form(text) for text in (*UNSEEN_ADS, "", "a", *UNSEEN_LESSONS, "\U00020000木")]
+    recipe = Recipe(runs=4, words=2)
+    whole = bags(texts, recipe)
+    for row, text in enumerate(texts):
+        alone = set(bags([text], recipe).keys.tolist())
+        assert set(whole.keys[whole.blocks >> 1 == row].tolist()) == alone
+        runs = {text[at : at + size] for size in (1, 2, 3, 4) for at in range(len(text) - size + 1)}
+        assert (whole.blocks == 2 * row).sum() == len(runs)
+
+
+def test_equal_spans_have_equal_keys_and_other_ones_others() -> None:
+    found = grams(["加微信，加微信领课件", "请加微信"], Recipe(runs=4, words=2))
+    texts = ["加微信，加微信领课件", "请加微信"]
+    by_key: dict[int, set[tuple[str, int]]] = {}
+    columns = (found.rows, found.starts, found.ends, found.sorts, found.keys)
+    for row, start, end, sort, key in zip(*(column.tolist() for column in columns), strict=True):
+        by_key.setdefault(key, set()).add((texts[row][start:end], sort))
+    assert all(len(spans) == 1 for spans in by_key.values())
+    assert len(by_key) > 30
 
 
 @pytest.mark.parametrize("text", ["加微信领资料", "➕VX领资料", "加ｖｘ领资料", "加薇 心领资料"])
 def test_evasions_share_a_cue(text: str) -> None:
-    assert "cue:留联系方式" in features(text, Cues.read(cue_file("solicitation")))
+    cues = Cues.read(cue_file("solicitation"))
+    assert "留联系方式" in set(cues.found(plain_form(text)))
+
+
+def test_a_model_file_keeps_no_text_that_it_learnt(tmp_path: Path) -> None:
+    lines = [
+        json.dumps({"text": f"秘密的孩子名叫欧阳示例 {n}", "label": label, "group": str(n)})
+        for n in range(20)
+        for label in ("x", "other")
+    ]
+    (tmp_path / "x.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    card = train(data_task(tmp_path / "x.jsonl"), tmp_path)
+    with zipfile.ZipFile(tmp_path / card.file) as archive:
+        whole = b"".join(archive.read(name) for name in archive.namelist())
+    for shape in ("utf-8", "utf-32-le"):
+        assert "欧阳".encode(shape) not in whole
+    assert b"\\u6b27" not in whole
 
 
 def test_evaluate_gives_the_fields_of_the_contract(model: Classifier, tmp_path: Path) -> None:
@@ -156,27 +219,64 @@ def test_evaluate_gives_the_fields_of_the_contract(model: Classifier, tmp_path: 
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
-        ('{"text": "a", "label": "other"}', "one label beside"),
+        ('{"text": "a", "label": "other"}', "two labels or more"),
         ('{"text": "a", "label": "x"}\n{"text": "b"}', ":2 is no object"),
         ('{"text": "a", "label": 3}', "must be strings"),
+        ('{"text": "a", "label": "x"}\n\n{"text": " ", "label": "x"}', ":3: .*must not be empty"),
         ("[1]", ":1 is no object"),
-        ('{"text":"a","label":"x"}\n{"text":"b","label":"other"}', "groups"),
-        ('{"text":"a","label":"x"}\n{"text":"b","label":"y"}\n{"text":"c","label":"other"}', "one"),
+        ('{"text": "a", "label": "x"', ":1 is no object"),
+        ('{"text":"a","label":"x"}\n{"text":"b","label":"other"}', "5 different texts, not 1"),
+        ("", "two labels or more"),
     ],
 )
 def test_a_corpus_that_cannot_train_is_refused(tmp_path: Path, lines: str, said: str) -> None:
     file = tmp_path / "x.jsonl"
     file.write_text(lines, encoding="utf-8")
     with pytest.raises(CorpusError, match=said):
-        train(file, tmp_path / "out")
+        train(data_task(file), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
-def test_a_file_that_is_no_model_is_refused(
-    tmp_path: Path, trained: tuple[ModelCard, Path]
-) -> None:
-    card, folder = trained
-    whole = (folder / card.file).read_bytes()
+FRUITS = {"苹果": "红红的很甜", "香蕉": "弯弯的很软", "西瓜": "圆圆的多汁"}
+
+
+def fruit_corpus(file: Path, *, grouped: bool) -> Path:
+    rows = [
+        {"text": f"第{n}天,我吃了{fruit},{taste}", "label": fruit}
+        | ({"group": f"day-{n % 6}"} if grouped else {})
+        for n in range(24)
+        for fruit, taste in FRUITS.items()
+    ]
+    text = "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+    file.write_text(text + "\n", encoding="utf-8")
+    return file
+
+
+@pytest.mark.parametrize("grouped", [True, False])
+def test_any_labels_can_be_learnt(tmp_path: Path, grouped: bool) -> None:
+    file = fruit_corpus(tmp_path / "水 果.jsonl", grouped=grouped)
+    card = train(data_task(file), tmp_path)
+    assert (card.family, card.file, card.labels) == ("水-果", "水-果.skops", tuple(sorted(FRUITS)))
+    assert card.held_out == "groups"
+    loaded = load(tmp_path / card.file)
+    assert evaluate(loaded, file).macro_f1 == 1.0
+    chances = loaded.probabilities(["昨天吃的西瓜多汁", "香蕉软"])
+    assert loaded.said(chances) == ["西瓜", "香蕉"]
+    assert chances.sum(axis=1) == pytest.approx([1, 1])
+
+
+def test_a_card_is_written_for_people_and_for_programs(trained: Trained, folder: Path) -> None:
+    card = trained["solicitation"]
+    shown = json.loads((folder / "solicitation.json").read_text(encoding="utf-8"))
+    assert shown["digest"] == card.digest
+    assert shown["suspect"]["recall"] == card.suspect.recall
+    assert shown["bytes"] == (folder / card.file).stat().st_size
+    readable = (folder / "solicitation.md").read_text(encoding="utf-8")
+    assert all(text in readable for text in (card.digest, card.intended_use, card.limits))
+
+
+def test_a_file_that_is_no_model_is_refused(tmp_path: Path, trained: Trained, folder: Path) -> None:
+    whole = (folder / trained["solicitation"].file).read_bytes()
     wrongs = {"cut": whole[:500], "empty": b"", "pickle": pickle.dumps({"features_version": 1})}
     for name, data in wrongs.items():
         file = tmp_path / name
@@ -187,7 +287,7 @@ def test_a_file_that_is_no_model_is_refused(
         load(tmp_path / "missing.skops")
 
 
-@pytest.mark.parametrize("content", [{"features_version": 0}, {"features_version": 1}, ["x"], Path])
+@pytest.mark.parametrize("content", [{"features_version": 1}, {"features_version": 2}, ["x"], Path])
 def test_a_model_of_another_shape_is_refused(tmp_path: Path, content: object) -> None:
     file = tmp_path / "x.skops"
     skops.io.dump(content, file)
