@@ -6,15 +6,15 @@ and that may hold content, so that a part we do not know shows as a gap instead 
 
 from __future__ import annotations
 
-import hashlib
 import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from audit.extract.embedded import embedded
 from audit.extract.markup import Node, attribute, local, parse_xml
-from audit.extract.records import EmbeddedPicture, Gap, Item, Segment, inside
+from audit.extract.records import Gap, Item, Segment, inside
 from audit.extract.registry import Context, Refused, contained, items
 from audit.extract.unpacking import open_container, unpack
 from crawler.sniff import sniff
@@ -134,11 +134,9 @@ class Package:
         data = self.read(part, self._context.limits.file_bytes)
         kind = _media_kind(part, data)
         if kind is ResourceKind.IMAGE:
-            where = _named(place, part, "图片")
-            yield EmbeddedPicture(where, hashlib.sha256(data).hexdigest(), len(data))
-            yield Gap(where, NotScreened.PICTURE_TEXT)
+            yield from embedded(_named(place, part, "图片"), data)
         elif kind in (ResourceKind.AUDIO, ResourceKind.VIDEO):
-            yield Gap(_named(place, part, "音视频"), NotScreened.AUDIO_VIDEO)
+            yield from embedded(_named(place, part, "音视频"), data, kind)
         elif part.endswith(".xml"):
             yield Gap(_named(place, part, "部件"), NotScreened.UNSUPPORTED)
         else:

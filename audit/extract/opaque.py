@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from audit.extract.records import EmbeddedPicture, Gap, Item
+from audit.extract.embedded import embedded
+from audit.extract.records import Gap, Item
 from audit.extract.registry import Context, extractor
 from models.vocabulary import NotScreened, ResourceKind
 
@@ -15,14 +15,18 @@ from models.vocabulary import NotScreened, ResourceKind
 def read_image(data: bytes, context: Context) -> Iterator[Item]:
     """A picture; its text is not read. Inside another file it is also named as embedded."""
     if context.depth:
-        yield EmbeddedPicture("", hashlib.sha256(data).hexdigest(), len(data))
-    yield Gap("", NotScreened.PICTURE_TEXT)
+        yield from embedded("", data)
+    else:
+        yield Gap("", NotScreened.PICTURE_TEXT)
 
 
 @extractor(ResourceKind.AUDIO, ResourceKind.VIDEO)
-def read_recording(_data: bytes, _context: Context) -> Iterator[Item]:
+def read_recording(data: bytes, context: Context) -> Iterator[Item]:
     """A recording; what is said or shown in it is not read."""
-    yield Gap("", NotScreened.AUDIO_VIDEO)
+    if context.depth:
+        yield from embedded("", data, context.kind)
+    else:
+        yield Gap("", NotScreened.AUDIO_VIDEO)
 
 
 @extractor(ResourceKind.DOC, ResourceKind.PPT, ResourceKind.XLS, ResourceKind.OTHER)

@@ -13,6 +13,7 @@ import typer
 import yaml
 
 from audit.extract.worker import ExtractionWorker
+from audit.pictures.reader import PictureReader
 from crawler.sniff import claimed_kind, sniff
 from models.vocabulary import Part, ResourceKind
 from rules.examples import check_examples
@@ -22,6 +23,7 @@ from rules.matcher import Matcher
 from rules.pack import RulePack, load_packs
 from service.console import JsonOption, examples, out, print_json, print_table
 from service.errors import ExitCode, UserError
+from service.trial_pictures import pictures_of
 
 PackOption = Annotated[
     list[str] | None,
@@ -135,12 +137,13 @@ def try_rules(
     matcher = Matcher(_load(pack))
     with ExitStack() as stack:
         worker = stack.enter_context(ExtractionWorker())
+        pictures = stack.enter_context(PictureReader())
         for path in files:
-            for tried in _inputs(path, worker):
+            for tried in _inputs(path, worker, pictures):
                 _show_tried(_tried(tried, matcher, subject), as_json=as_json)
 
 
-def _inputs(path: Path, worker: ExtractionWorker) -> Iterator[TriedInput]:
+def _inputs(path: Path, worker: ExtractionWorker, pictures: PictureReader) -> Iterator[TriedInput]:
     if path.suffix == ".jsonl":
         yield from _lines(path)
         return
@@ -148,10 +151,12 @@ def _inputs(path: Path, worker: ExtractionWorker) -> Iterator[TriedInput]:
     found = sniff(data)
     kind = found.kind or claimed_kind(f"file:///{path.name}") or ResourceKind.OTHER
     extraction = worker.extract(data, kind, path.name)
+    texts, gaps = pictures_of(data, kind, path.name, extraction, pictures)
+    segments = [(segment.text, segment.part) for segment in extraction.segments]
     yield TriedInput(
         name=str(path),
-        texts=tuple((segment.text, segment.part) for segment in extraction.segments),
-        not_screened=tuple({"what": g.what, "reason": g.reason.value} for g in extraction.gaps),
+        texts=(*segments, *texts),
+        not_screened=tuple({"what": gap.what, "reason": gap.reason.value} for gap in gaps),
     )
 
 
