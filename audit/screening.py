@@ -396,6 +396,7 @@ class _Screening:
         open_files = [r for r in manifest.resources if r.openness is Openness.OPEN]
         kinds = {resource.kind for resource in open_files}
         pages = [page for page in manifest.pages if page.captured]
+        left = self._sitting.left_over if self._sitting is not None else 0
         return {
             "pages": len(pages),
             "articles": sum(page.kind == "article" for page in pages),
@@ -403,7 +404,7 @@ class _Screening:
             "resource_kinds": len(kinds),
             "images": sum(image.captured for image in manifest.images),
             "text_chars": self._characters,
-            PICTURES_LEFT: self._sitting.left_over if self._sitting is not None else 0,
+            **({PICTURES_LEFT: left} if left else {}),
         }
 
 
