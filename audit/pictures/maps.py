@@ -13,7 +13,7 @@ _MAP = re.compile(
     r"|行政区划图|疆域图|政区图|世界地图|中国地图"
 )
 #: An approval number, or the words before it. OCR reads the brackets in many ways.
-_APPROVED = re.compile(r"审图号\s*[::为]?\s*(?:GS|[\u4e00-\u9fff]{1,2}[SＳ审])", re.IGNORECASE)
+_APPROVED = re.compile(r"审图号\s*[:：为]?\s*(?:GS|[\u4e00-\u9fff]{1,2}[SＳ审])", re.IGNORECASE)
 
 
 def unapproved_map(said: str, near: str) -> tuple[int, int] | None:

@@ -15,7 +15,7 @@ from models.vocabulary import NotScreened, ResourceKind
 Still = tuple[str, Image.Image]
 
 #: What pages and office files show. Others (EMF, WMF, SVG …) are drawings that need a program.
-FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "TIFF", "ICO")
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "ICO")
 #: Pictures within a square of this side are icons, in pixels.
 ICON_SIDE = 48
 #: Pictures with a shorter side than this are rules and spacers: no letter is so low, in pixels.
