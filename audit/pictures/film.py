@@ -10,7 +10,7 @@ from PIL import Image
 
 from audit.extract.registry import Refused
 from audit.pictures.limits import PictureLimits
-from audit.pictures.stills import Still, is_new, opaque
+from audit.pictures.stills import Still, is_new
 from models.vocabulary import NotScreened
 
 #: Seconds between two stills of a short film; of a longer one the number is capped instead.
@@ -27,7 +27,7 @@ def film_stills(data: bytes, limits: PictureLimits) -> Iterator[Still]:
         Refused: It is broken, has no pictures, or pictures of too many pixels.
     """
     try:
-        with av.open(BytesIO(data), metadata_errors="replace") as container:
+        with av.open(BytesIO(data), "r", metadata_errors="replace") as container:
             yield from _stills(container, limits)
     except (av.FFmpegError, UnicodeError) as error:
         raise Refused(NotScreened.UNREADABLE, str(error)) from error
@@ -62,6 +62,10 @@ def _at(
     for number, frame in enumerate(container.decode(stream)):
         reached = frame.time is None or frame.time >= moment
         if reached or number >= _AHEAD:
-            return opaque(frame.to_image())
+            return _image(frame)
         image = frame
-    return opaque(image.to_image()) if image is not None else None
+    return _image(image) if image is not None else None
+
+
+def _image(frame: av.VideoFrame) -> Image.Image:
+    return Image.fromarray(frame.to_ndarray(format="rgb24"))

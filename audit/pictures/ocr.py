@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import rapidocr
 from PIL import Image
+from rapidocr.utils.output import RapidOCROutput
 
 from audit.pictures.records import Line, Region
 
@@ -65,7 +66,12 @@ class LineReader:
     ) -> Iterator[Line]:
         corner = np.array(tile[:2])
         answer = self._engine(np.asarray(scaled.crop(tile))[:, :, ::-1].copy())
-        if answer.boxes is None or answer.txts is None or answer.scores is None:
+        if (
+            not isinstance(answer, RapidOCROutput)
+            or answer.boxes is None
+            or answer.txts is None
+            or answer.scores is None
+        ):
             return
         for corners, text, score in zip(answer.boxes, answer.txts, answer.scores, strict=True):
             low, high = corners.min(axis=0) + corner, corners.max(axis=0) + corner

@@ -94,7 +94,7 @@ def opaque(image: Image.Image) -> Image.Image:
     layered = image.convert("RGBA")
     alpha = layered.getchannel("A")
     shown = ImageStat.Stat(layered.convert("L"), alpha.point(lambda value: 255 * (value > 127)))
-    light = shown.count[0] > 0 and shown.mean[0] > _LIGHT and alpha.getextrema()[0] < _LIGHT
+    light = shown.count[0] > 0 and shown.mean[0] > _LIGHT and min(alpha.tobytes()) < _LIGHT
     ground = Image.new("RGB", layered.size, _DARK if light else _WHITE)
     ground.paste(layered, mask=alpha)
     return ground
