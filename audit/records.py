@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, select
 
-from audit.screening import Screened, Tools
+from audit.screening import PICTURES_LEFT, Screened, Tools
 from models.audit_log import record
 from models.manifest import Manifest
 from models.tables import Coverage, Finding, Resource, Screening, Snapshot
@@ -136,8 +136,12 @@ def keep_screening(  # noqa: PLR0913  (what a screening is of, by and with)
 
 
 def stands(screening: Screening, screening_id: str) -> bool:
-    """Whether a kept screening is the one with this id, the first time or once more."""
-    return screening.id.partition(_AGAIN)[0] == screening_id
+    """Whether a kept screening is the one with this id, the first time or once more.
+
+    One that left pictures for another time does not stand: that time is now.
+    """
+    same = screening.id.partition(_AGAIN)[0] == screening_id
+    return same and not (screening.measures or {}).get(PICTURES_LEFT)
 
 
 def _free_id(session: Session, screening_id: str) -> str:

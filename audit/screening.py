@@ -15,8 +15,16 @@ from types import MappingProxyType
 from urllib.parse import unquote, urlsplit
 
 from audit.classifier import Band, Classification, Classifier, classify_all
-from audit.extract.records import Extraction, Segment
+from audit.extract.records import Extraction, Gap, Segment
 from audit.extract.worker import ExtractionWorker
+from audit.pictures.files import look, unanswered
+from audit.pictures.layout import Script, script
+from audit.pictures.maps import RULE as MAP_RULE
+from audit.pictures.maps import unapproved_map
+from audit.pictures.reader import PictureReader
+from audit.pictures.records import Code, Reading, Region, Sort
+from audit.pictures.sitting import SPACE_SECONDS, Sitting
+from audit.pictures.stills import is_decoration
 from audit.rosters import TableHit, TableKind, find_rosters
 from audit.shadow import ShadowCount, count_all
 from audit.tables import Table, page_tables, tables
@@ -30,6 +38,7 @@ from models.vocabulary import (
     NotScreened,
     Openness,
     Part,
+    ResourceKind,
     Severity,
 )
 from rules.families import families
@@ -39,18 +48,16 @@ from rules.pack import RulePack
 from rules.rule import Rule
 
 #: Raised when the same rules would find or count otherwise: what stands is then screened again.
-VERSION = 4
+VERSION = 5
 
 #: Original characters of context on each side of a finding.
 CONTEXT = 60
-#: Pictures within a square of this side are icons, in pixels.
-ICON_SIDE = 48
-#: Pictures with a shorter side than this are rules and spacers: no letter is so low, in pixels.
-RULE_SIDE = 10
 #: Runs of text shorter than this say too little for a classifier, in characters.
 CLASSIFIED_FROM = 12
 #: Runs of text from this length on count as on or off the topic of their space, in characters.
 TOPIC_FROM = 60
+#: The measure that counts pictures left for another screening, when the time was used up.
+PICTURES_LEFT = "pictures_left"
 
 
 #: The rule family that a classifier's family belongs to.
@@ -101,6 +108,8 @@ class Found:
     explanation: str
     basis: str
     boxes: tuple[Box, ...] = ()
+    #: Where it stands in its picture, in the picture's own pixels.
+    regions: tuple[Region, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +147,10 @@ class Tools:
     worker: ExtractionWorker
     #: Candidates that only count what they would say; no screening depends on them.
     shadow: tuple[Classifier, ...] = ()
+    #: Reads pictures; None leaves each as a gap.
+    pictures: PictureReader | None = None
+    #: What the pictures of one space may take in one screening.
+    picture_seconds: float = SPACE_SECONDS
 
     @property
     def models(self) -> dict[str, str]:
@@ -151,7 +164,10 @@ class Tools:
 
     def stamp(self) -> str:
         """One string for rules and models together."""
-        return json.dumps([VERSION, self.pack.digest, self.models], sort_keys=True)
+        parts: list[object] = [VERSION, self.pack.digest, self.models]
+        if self.pictures is not None:
+            parts.append(self.pictures.version)
+        return json.dumps(parts, sort_keys=True)
 
 
 def screening_id(snapshot_id: str, tools: Tools, subject: str | None, stage: str | None) -> str:
@@ -182,6 +198,9 @@ class _Screening:
         self._characters = 0
         self._subjects: dict[str, str | None] = {}
         self._topics = {"on_topic": 0, "off_topic": 0}
+        self._texts: dict[str, str] = {}
+        pictures = tools.pictures
+        self._sitting = Sitting(pictures, tools.picture_seconds) if pictures is not None else None
 
     def run(self) -> Screened:
         for page in self._manifest.pages:
@@ -244,8 +263,9 @@ class _Screening:
         if reason is not None or body is None:
             self._row(CoverageKind.RESOURCE, resource.url, reason)
             return
-        extraction = self._tools.worker.extract(body, resource.kind, _file_name(resource.url))
-        self._extracted(resource, extraction)
+        file_name = _file_name(resource.url)
+        extraction = self._tools.worker.extract(body, resource.kind, file_name)
+        self._extracted(resource, extraction, self._gaps(resource.kind, file_name, extraction))
         if resource.truncated:
             what = f"{resource.url}(没有收全,其余未读)"
             self._row(CoverageKind.RESOURCE, what, NotScreened.NOT_CAPTURED)
@@ -255,6 +275,13 @@ class _Screening:
             tables((segment.text, segment.locator) for segment in extraction.segments),
             lambda locator: Place(resource.url, Part.ATTACHMENT, f"{name} {locator}".strip()),
         )
+        self._looked_into(resource, name, body, extraction)
+
+    def _gaps(self, kind: ResourceKind, name: str, extraction: Extraction) -> list[Gap]:
+        """What stays unread when pictures are looked at, where that is done."""
+        if self._sitting is None:
+            return list(extraction.gaps)
+        return list(unanswered(kind, name, extraction))
 
     def _body(self, resource: ResourceCapture) -> bytes | None:
         """The file's bytes: they stand where the address led to in the end."""
@@ -262,14 +289,15 @@ class _Screening:
         body = self._reader.body(led_to) if led_to else None
         return body if body is not None else self._reader.body(resource.url)
 
-    def _extracted(self, resource: ResourceCapture, extraction: Extraction) -> None:
-        if not extraction.segments and extraction.gaps:
-            first, *rest = extraction.gaps
+    def _extracted(
+        self, resource: ResourceCapture, extraction: Extraction, gaps: list[Gap]
+    ) -> None:
+        if not extraction.segments and gaps:
+            first, *gaps = gaps
             self._row(CoverageKind.RESOURCE, f"{resource.url} {first.what}", first.reason)
-        else:
+        elif resource.kind is not ResourceKind.IMAGE or self._sitting is None:
             self._row(CoverageKind.RESOURCE, resource.url)
-            rest = list(extraction.gaps)
-        for gap in rest:
+        for gap in gaps:
             picture = gap.reason is NotScreened.PICTURE_TEXT
             kind = CoverageKind.IMAGE if picture else CoverageKind.RESOURCE
             self._row(kind, f"{resource.url} {gap.what}", gap.reason)
@@ -295,12 +323,77 @@ class _Screening:
 
     def _image(self, image: ImageCapture) -> None:
         if not image.captured:
-            reason = NotScreened.NOT_CAPTURED
-        elif _is_decoration(image):
-            reason = NotScreened.DECORATION
+            self._row(CoverageKind.IMAGE, image.url, NotScreened.NOT_CAPTURED)
+        elif is_decoration(image.width, image.height):
+            self._row(CoverageKind.IMAGE, image.url, NotScreened.DECORATION)
+        elif self._sitting is None:
+            self._row(CoverageKind.IMAGE, image.url, NotScreened.PICTURE_TEXT)
         else:
-            reason = NotScreened.PICTURE_TEXT
-        self._row(CoverageKind.IMAGE, image.url, reason)
+            body = self._reader.body(image.url)
+            if body is None:
+                self._row(CoverageKind.IMAGE, image.url, NotScreened.NOT_CAPTURED)
+                return
+            reading = self._sitting.read(body)
+            self._read(CoverageKind.IMAGE, image.url, reading)
+            place = Place(image.url, Part.IMAGE, "图片")
+            self._views(reading, place, image.alt, self._page_text(image.found_on))
+
+    def _looked_into(
+        self, resource: ResourceCapture, name: str, body: bytes, extraction: Extraction
+    ) -> None:
+        """A file that is a picture or a film, and the pictures that a file holds."""
+        if self._sitting is None:
+            return
+        near = "\n".join(segment.text for segment in extraction.segments)
+        for looked in look(body, resource.kind, extraction, self._sitting.read):
+            whole = resource.kind is ResourceKind.IMAGE
+            what = f"{resource.url} {looked.name}".strip()
+            if looked.sort is Sort.FILM:
+                what += f"(画面,抽取 {len(looked.reading.views)} 帧)"
+            self._read(CoverageKind.RESOURCE if whole else CoverageKind.IMAGE, what, looked.reading)
+            place = Place(resource.url, Part.IMAGE, f"{name} {looked.name}".strip())
+            self._views(looked.reading, place, name, near)
+
+    def _read(self, kind: CoverageKind, what: str, reading: Reading) -> None:
+        """The ledger's rows of one picture: as screened as far as the program was sure of it."""
+        self._row(kind, what, reading.reason)
+        if reading.unsure:
+            unsure = f"{what}({reading.unsure} 行文字识别没有把握)"
+            self._row(CoverageKind.IMAGE, unsure, NotScreened.PICTURE_TEXT)
+
+    def _views(self, reading: Reading, place: Place, told: str, near: str) -> None:
+        for view in reading.views:
+            seen_at = replace(place, locator=f"{place.locator} {view.place}".strip())
+            written = script(view)
+            self._written(written, seen_at)
+            for code in view.codes:
+                self._code(code, seen_at)
+            self._map(f"{told}\n{written.text}", near, seen_at)
+
+    def _written(self, written: Script, place: Place) -> None:
+        for found in self._judge(written.text, place):
+            numbers, regions = written.within(found.start, found.end)
+            self._add(found, _at_lines(place, numbers, regions), regions=regions)
+
+    def _code(self, code: Code, place: Place) -> None:
+        """What a code leads to is judged like a word: it is an address that nobody can see."""
+        at = replace(place, locator=f"{place.locator} {code.label}({code.region})")
+        for found in self._judge(f"图中{code.label}:{code.target}", at):
+            self._add(found, at, regions=(code.region,))
+
+    def _map(self, said: str, near: str, place: Place) -> None:
+        span = unapproved_map(said, near)
+        rule = next((rule for rule in self._tools.pack.rules if rule.id == MAP_RULE), None)
+        if span is None or rule is None:
+            return
+        explanation = "图片的说明或图中文字表明这是地图,附近未见审图号;机器不判断图形,由人查看。"
+        self._add(_of_rule(rule, said, *span, place, explanation), place)
+
+    def _page_text(self, url: str) -> str:
+        """All that a page says, for what must stand near its pictures."""
+        if url not in self._texts:
+            self._texts[url] = "\n".join(block.text for block in self._reader.blocks(url))
+        return self._texts[url]
 
     # Judging text
 
@@ -322,26 +415,13 @@ class _Screening:
             on=self._manifest.taken_at.date(),
         )
         for hit in hits:
-            rule = hit.rule
-            severity, explanation = rule.severity, hit.explanation
-            if self._softened(rule, text):
-                severity = Severity.NOTICE
-                explanation += f"文字像{self._told(text)}教学内容,只作提示。"
-            yield Found(
-                rule=rule.id,
-                rule_digest=rule.digest,
-                dimension=rule.dimension,
-                family=rule.family,
-                severity=severity,
-                fingerprint=fingerprint(rule.id, text, hit.start, hit.end),
-                place=place,
-                start=hit.start,
-                end=hit.end,
-                text=hit.text,
-                context=_around(text, hit.start, hit.end),
-                explanation=explanation,
-                basis=";".join(str(basis) for basis in rule.basis),
-            )
+            found = _of_rule(hit.rule, text, hit.start, hit.end, place, hit.explanation)
+            if self._softened(hit.rule, text):
+                told = f"文字像{self._told(text)}教学内容,只作提示。"
+                found = replace(
+                    found, severity=Severity.NOTICE, explanation=found.explanation + told
+                )
+            yield found
 
     def _classified(self, text: str, place: Place) -> Iterator[Found]:
         if len(text) < CLASSIFIED_FROM:
@@ -383,19 +463,28 @@ class _Screening:
         if told is not None:
             self._topics["on_topic" if told == self._subject else "off_topic"] += 1
 
-    def _add(self, found: Found, place: Place, boxes: Sequence[Box] = ()) -> None:
+    def _add(
+        self,
+        found: Found,
+        place: Place,
+        boxes: Sequence[Box] = (),
+        regions: Sequence[Region] = (),
+    ) -> None:
         """Keep the first of equal findings of a part: a person decides on all of them at once."""
         key = (found.fingerprint, place.part)
         if key in self._known:
             return
         self._known.add(key)
-        self._result.findings.append(replace(found, place=place, boxes=tuple(boxes)))
+        self._result.findings.append(
+            replace(found, place=place, boxes=tuple(boxes), regions=tuple(regions))
+        )
 
     def _measures(self) -> dict[str, float]:
         manifest = self._manifest
         open_files = [r for r in manifest.resources if r.openness is Openness.OPEN]
         kinds = {resource.kind for resource in open_files}
         pages = [page for page in manifest.pages if page.captured]
+        left = self._sitting.left_over if self._sitting is not None else 0
         return {
             "pages": len(pages),
             "articles": sum(page.kind == "article" for page in pages),
@@ -404,7 +493,28 @@ class _Screening:
             "images": sum(image.captured for image in manifest.images),
             "text_chars": self._characters,
             **(self._topics if self._subject and self._tools.subject_model else {}),
+            **({PICTURES_LEFT: left} if left else {}),
         }
+
+
+def _of_rule(  # noqa: PLR0913, PLR0917  (what was found is a rule, a text, a span, a place and a reason)
+    rule: Rule, text: str, start: int, end: int, place: Place, explanation: str
+) -> Found:
+    return Found(
+        rule=rule.id,
+        rule_digest=rule.digest,
+        dimension=rule.dimension,
+        family=rule.family,
+        severity=rule.severity,
+        fingerprint=fingerprint(rule.id, text, start, end),
+        place=place,
+        start=start,
+        end=end,
+        text=text[start:end],
+        context=_around(text, start, end),
+        explanation=explanation,
+        basis=";".join(str(basis) for basis in rule.basis),
+    )
 
 
 def _told_by_table(rule: Rule, table: Table, hit: TableHit, place: Place) -> Found:
@@ -430,6 +540,14 @@ def _told_by_table(rule: Rule, table: Table, hit: TableHit, place: Place) -> Fou
         ),
         basis=";".join(str(basis) for basis in rule.basis),
     )
+
+
+def _at_lines(place: Place, numbers: Sequence[int], regions: Sequence[Region]) -> Place:
+    """The place in a picture: the numbers of the lines, and where the first begins."""
+    if not numbers:
+        return place
+    lines = f"第{numbers[0]}行" if numbers[0] == numbers[-1] else f"第{numbers[0]}至{numbers[-1]}行"
+    return replace(place, locator=f"{place.locator} {lines}({regions[0]})")
 
 
 def _suspicion(classifier: Classifier, said: Classification, text: str, place: Place) -> Found:
@@ -461,14 +579,6 @@ def _around(text: str, start: int, end: int) -> str:
 
 def _file_name(url: str) -> str:
     return PurePosixPath(unquote(urlsplit(url).path)).name or url
-
-
-def _is_decoration(image: ImageCapture) -> bool:
-    """Whether nothing can be read in a picture; one of unknown size may show anything."""
-    if not image.width or not image.height:
-        return False
-    sides = (image.width, image.height)
-    return max(sides) < ICON_SIDE or min(sides) < RULE_SIDE
 
 
 def _why_not_open(openness: Openness) -> NotScreened | None:

@@ -12,7 +12,9 @@ from models.vocabulary import Severity
 #: What the issue asks of the demo. Visibility and openness are measured, so nothing may be wrong;
 #: content is found by rules written without sight of these texts, so some may be missed.
 TEXT_RECALL = 0.9
-SUSPECT_SHARE = 0.10
+#: Recall of all that was planted, in attachments and pictures too, and what lessons may be suspected.
+RECALL = 0.97
+SUSPECT_SHARE = 0.03
 #: Characters on each side by which a hit is tied to one sentence and not to a like one elsewhere.
 TIE = 3
 
@@ -56,12 +58,20 @@ class Comparison:
     unknown_resources: list[str] = field(default_factory=list)
 
     @property
+    def all_recall(self) -> Tally:
+        """Planted problems in texts and in pictures together; faults of the pictures' alone."""
+        text, picture = self.text_recall, self.picture_recall
+        faults = [f"in a picture: {fault}" for fault in picture.faults]
+        return Tally(text.right + picture.right, text.total + picture.total, faults)
+
+    @property
     def floors(self) -> tuple[tuple[str, Tally, float], ...]:
         """What is held against the report: name, tally, least share."""
         return (
             ("visibility of spaces", self.visibility, 1.0),
             ("openness of resources", self.openness, 1.0),
             ("planted text problems found", self.text_recall, TEXT_RECALL),
+            ("problems found, pictures included", self.all_recall, RECALL),
             ("hard negatives not serious", self.not_serious, 1.0),
             ("hard negatives not suspect", self.not_suspect, 1 - SUSPECT_SHARE),
         )
@@ -77,12 +87,7 @@ class Comparison:
         for name, tally, floor in self.floors:
             verdict = "ok" if tally.share >= floor else "MISSED"
             lines.append(_line(name, tally) + f"{floor:>8.0%}  {verdict}")
-        both = Tally(
-            self.text_recall.right + self.picture_recall.right,
-            self.text_recall.total + self.picture_recall.total,
-        )
-        lines.append(_line("problems found, pictures included", both))
-        for name, tally, _ in (*self.floors, ("in pictures", self.picture_recall, 0.0)):
+        for name, tally, _ in self.floors:
             lines += [f"  {name}: {fault}" for fault in tally.faults]
         lines += [f"  not in the truth: {url}" for url in self.unknown_resources]
         return "\n".join(lines)

@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlmodel import col, select
 
 from audit.extract import packed
+from audit.pictures.reader import PictureReader
 from crawler.addresses import parse_allow
 from crawler.browser import BrowserError, find_browser, probe
 from crawler.sandbox import Sandbox, measure
@@ -35,6 +36,14 @@ RELEASED = datetime(2026, 11, 1, tzinfo=UTC)
 #: How far a clock may be behind the newest event before it counts as wrong.
 CLOCK_SLACK = timedelta(minutes=5)
 FONT_LIST_SECONDS = 20
+#: A white square in the plainest of formats.
+BLANK_PICTURE = b"BM" + b"".join(
+    number.to_bytes(size, "little")
+    for number, size in (
+        (54 + 64 * 64 * 3, 4), (0, 4), (54, 4), (40, 4), (64, 4), (64, 4), (1, 2), (24, 2), (0, 24),
+    )
+) + b"\xff" * (64 * 64 * 3)  # fmt: skip
+PICTURES_ADVICE = "install again (make setup): rapidocr, onnxruntime and their models come with it"
 STAMP_ADVICE = (
     "see SPACEAUDIT_TIMESTAMP_URL and SPACEAUDIT_TIMESTAMP_CA; an authority that is not public needs "
     "its host:port in SPACEAUDIT_EGRESS_ALLOW"
@@ -255,6 +264,16 @@ async def _stamped(config: Config) -> Token:
         await stamper.stop()
 
 
+def _pictures(_config: Config) -> Check:
+    """Whether the models that read words in pictures load, by reading one."""
+    with PictureReader() as reader:
+        reading = reader.read(BLANK_PICTURE)
+    if reading.reason is None:
+        return Check("pictures", ok=True, found=f"OCR models load ({reader.version})")
+    found = f"a blank picture was not read: {reading.reason.value}"
+    return Check("pictures", ok=False, found=found, advice=PICTURES_ADVICE)
+
+
 def _contact(config: Config) -> Check:
     if not config.user_agent_contact:
         return Check(
@@ -302,6 +321,7 @@ CHECKS: tuple[Callable[[Config], Check], ...] = (
     _fonts,
     _database,
     _store,
+    _pictures,
     _disk,
     _clock,
     _timestamp,

@@ -11,6 +11,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from audit.extract.worker import ExtractionWorker
+from audit.pictures.reader import PictureReader
 from audit.screening import Tools
 from crawler.signing import load_signer
 from crawler.store import SnapshotStore
@@ -52,7 +53,7 @@ class Workbench:
 
 @contextmanager
 def open_workbench(config: Config) -> Iterator[Workbench]:
-    """Open everything once; the extraction's child process ends with the block."""
+    """Open everything once; the child processes of extraction end with the block."""
     with ExitStack() as stack:
         pack = rules_in_force(config.home)
         tools = Tools(
@@ -61,6 +62,7 @@ def open_workbench(config: Config) -> Iterator[Workbench]:
             classifiers=load_classifiers(config.home / "models", config.clock().date()),
             worker=stack.enter_context(ExtractionWorker()),
             shadow=load_candidates(config.home / "models"),
+            pictures=stack.enter_context(PictureReader(config.home / "pictures")),
         )
         engine = open_database(config)
         stack.callback(engine.dispose)

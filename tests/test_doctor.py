@@ -33,8 +33,8 @@ def check(name: str, config: Config) -> Check:
 
 def test_every_check_is_named_and_what_fails_has_advice(config: Config) -> None:
     checks = examine(config)
-    names = ["browser", "sandbox", "fonts", "database", "store", "disk", "clock"]
-    names += ["timestamp", "replay", "archives"]
+    names = ["browser", "sandbox", "fonts", "database", "store", "pictures", "disk"]
+    names += ["clock", "timestamp", "replay", "archives"]
     names.append("contact")
     assert [each.name for each in checks] == names
     assert all(each.found for each in checks)

@@ -56,14 +56,27 @@ def test_pdf_pages_with_joined_lines() -> None:
     assert read["第2页"] == "第二页"
 
 
-def test_pages_without_text_are_one_gap_a_run() -> None:
+def test_pages_without_text_are_drawn_and_each_is_a_gap() -> None:
     data = make_pdf(("有字",), ("图",), ("图",), ("-",), ("又有字", "图"), ("图",))
     found = extract(data, ResourceKind.PDF, "扫描.pdf")
     assert found.gaps == (
-        Gap("扫描.pdf → 第2至3页", NotScreened.NO_TEXT_LAYER),
+        Gap("扫描.pdf → 第2页", NotScreened.NO_TEXT_LAYER),
+        Gap("扫描.pdf → 第3页", NotScreened.NO_TEXT_LAYER),
         Gap("扫描.pdf → 第6页", NotScreened.NO_TEXT_LAYER),
     ), "an empty sheet is no gap; the picture was named with page 2 already"
-    assert len(found.pictures) == 1
+    drawn = [picture.name for picture in found.pictures if picture.data]
+    assert drawn == ["第2页", "第3页", "第6页"]
+
+
+def test_pages_over_the_limit_are_one_gap_a_run() -> None:
+    data = make_pdf(("图",), ("图",), ("图",), ("有字",), ("图",))
+    found = extract(data, ResourceKind.PDF, "扫描.pdf", Limits(drawn_pages=1))
+    assert found.gaps == (
+        Gap("扫描.pdf → 第1页", NotScreened.NO_TEXT_LAYER),
+        Gap("扫描.pdf → 第2至3页", NotScreened.NO_TEXT_LAYER),
+        Gap("扫描.pdf → 第5页", NotScreened.NO_TEXT_LAYER),
+    )
+    assert [picture.name for picture in found.pictures if picture.data] == ["第1页"]
 
 
 def test_picture_beside_text_in_pdf_is_a_gap() -> None:

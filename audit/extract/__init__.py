@@ -8,6 +8,7 @@ processor and time.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from audit.extract.limits import DEFAULT, Limits
 from audit.extract.records import EmbeddedPicture, Extraction, Gap, Item, Segment, joined
@@ -40,7 +41,7 @@ def collect(source: Iterable[Item], name: str, limits: Limits) -> Extraction:
     segments: list[Segment] = []
     gaps: list[Gap] = []
     pictures: list[EmbeddedPicture] = []
-    left = limits.characters
+    left, room = limits.characters, limits.pictures_bytes
     for item in source:
         match item:
             case Segment() if item.text.strip():
@@ -55,8 +56,15 @@ def collect(source: Iterable[Item], name: str, limits: Limits) -> Extraction:
                     break
                 gaps.append(Gap(_storable(joined(name, item.what)), item.reason))
             case EmbeddedPicture():
-                pictures.append(item)
+                carried = _within(item, min(room, limits.picture_bytes))
+                room -= len(carried.data)
+                pictures.append(carried)
     return Extraction(tuple(segments), tuple(gaps), tuple(pictures))
+
+
+def _within(picture: EmbeddedPicture, room: int) -> EmbeddedPicture:
+    """The picture, without its bytes where they are more than may be handed on."""
+    return picture if len(picture.data) <= room else replace(picture, data=b"")
 
 
 def _storable(text: str) -> str:

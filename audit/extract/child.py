@@ -8,21 +8,16 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import resource
-import signal
 import sys
-from io import BufferedReader, BufferedWriter
+from io import BufferedWriter
 
+from audit.confinement import confine, start_clock, stop_clock, streams
 from audit.extract import extract
 from audit.extract.limits import Limits
 from audit.extract.records import Extraction
 from audit.extract.registry import load
-from audit.extract.wire import Response, read_request, response_line
+from audit.extract.wire import Response, read_request, write_response
 from models.vocabulary import NotScreened
-
-#: Beyond the parent's own time-out, for the case that the parent is gone.
-_ORPHAN_SECONDS = 10
 
 
 class _Notes(logging.Handler):
@@ -43,47 +38,25 @@ class _Notes(logging.Handler):
 def main() -> None:
     """Answer requests until standard input ends. Arguments: the limits, then modules to load."""
     limits = Limits(**json.loads(sys.argv[1]))
-    requests, responses = _streams()
+    requests, responses = streams()
     notes = _Notes()
     logging.basicConfig(level=logging.INFO, handlers=[notes])
     load(sys.argv[2:])
-    _confine(limits)
+    confine(limits.memory_bytes)
     while line := requests.readline():
         request = read_request(line)
-        _start_clock(limits)
+        start_clock(limits.seconds, limits.cpu_seconds)
         data = requests.read(request.length)
         extraction = extract(data, request.kind, request.name, limits)
         del data
         _answer(responses, extraction, notes)
 
 
-def _streams() -> tuple[BufferedReader, BufferedWriter]:
-    """Standard input, and a private copy of standard output that no library prints into."""
-    responses = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    return os.fdopen(sys.stdin.fileno(), "rb"), responses
-
-
-def _confine(limits: Limits) -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
-
-
-def _start_clock(limits: Limits) -> None:
-    """Processor time counts over the life of the process, so each file moves the limit on."""
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    cap = int(used.ru_utime + used.ru_stime) + 1 + limits.cpu_seconds
-    resource.setrlimit(resource.RLIMIT_CPU, (cap, resource.RLIM_INFINITY))
-    signal.setitimer(signal.ITIMER_REAL, limits.seconds + _ORPHAN_SECONDS)
-
-
 def _answer(responses: BufferedWriter, extraction: Extraction, notes: _Notes) -> None:
     spent = any(gap.reason is NotScreened.TOO_LARGE for gap in extraction.gaps)
-    responses.write(response_line(Response(extraction, notes.taken(), spent)))
+    write_response(responses, Response(extraction, notes.taken(), spent))
     responses.flush()
-    signal.setitimer(signal.ITIMER_REAL, 0)
+    stop_clock()
     if spent:
         sys.exit()
 

@@ -14,10 +14,10 @@ def embedded(
 ) -> Iterator[EmbeddedPicture | Gap]:
     """A picture or recording found in a file, at a place such as ``第3张幻灯片·图1``.
 
-    What it shows is not read here: the gap of the same name says so.
+    What it shows is not read here, and the gap of the same name says so; whoever looks at the
+    picture answers that gap. Sound alone has nothing to look at.
     """
-    if kind is ResourceKind.IMAGE:
-        yield EmbeddedPicture(name, hashlib.sha256(data).hexdigest(), len(data))
-        yield Gap(name, NotScreened.PICTURE_TEXT)
-    else:
-        yield Gap(name, NotScreened.AUDIO_VIDEO)
+    picture = kind is ResourceKind.IMAGE
+    if kind is not ResourceKind.AUDIO:
+        yield EmbeddedPicture(name, hashlib.sha256(data).hexdigest(), len(data), data, kind)
+    yield Gap(name, NotScreened.PICTURE_TEXT if picture else NotScreened.AUDIO_VIDEO)

@@ -33,6 +33,13 @@ class Limits:
     segments: int = 200_000
     characters: int = 8_000_000
     gaps: int = 5_000
+    #: One embedded picture or recording that is handed on to be looked at.
+    picture_bytes: int = 32 * _MIB
+    #: All that is handed on of one file: it passes through memory twice.
+    pictures_bytes: int = 128 * _MIB
+    #: Pages without text that are drawn to be read as pictures; a drawn page is about 0.3 MB, and
+    #: reading it costs seconds.
+    drawn_pages: int = 120
     #: Wall-clock seconds for one file in the worker.
     seconds: float = 60.0
     #: Processor seconds for one file in the worker.

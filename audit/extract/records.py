@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from models.vocabulary import NotScreened, Part
+from models.vocabulary import NotScreened, Part, ResourceKind
 
 #: Between the steps of a place: "文件内 a/b.docx → 第2段".
 STEP = " → "
@@ -32,11 +32,20 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedPicture:
-    """A picture inside a file: its place and name, the SHA-256 (hex) and length of its bytes."""
+    """A picture inside a file: its place and name, the SHA-256 (hex) and length of its bytes.
+
+    The extractor that names it also yields a gap of the same name: it did not read the picture.
+    Whoever does, from ``data``, answers that gap.
+    """
 
     name: str
     sha256: str
     length: int
+    #: What there is to look at, as a picture file (a drawn page for a scan); empty where it is over
+    #: the limits or nothing need be looked at.
+    data: bytes = b""
+    #: A picture or a film.
+    kind: ResourceKind = ResourceKind.IMAGE
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ import typer
 import yaml
 
 from audit.extract.worker import ExtractionWorker
+from audit.pictures.reader import PictureReader
 from crawler.sniff import claimed_kind, sniff
 from models.vocabulary import Part, ResourceKind
 from rules.examples import check_examples
@@ -27,6 +28,7 @@ from service.console import JsonOption, examples, out, print_json, print_table
 from service.errors import ExitCode, UserError
 from service.list_trial import try_list
 from service.rulebook import rules_in_force
+from service.trial_pictures import pictures_of
 from service.workbench import open_workbench
 
 PackOption = Annotated[
@@ -157,8 +159,9 @@ def try_rules(  # noqa: PLR0913  (a command's options)
     matcher = Matcher(_load(pack) if words is None else _listed(words, family))
     with ExitStack() as stack:
         worker = stack.enter_context(ExtractionWorker())
+        pictures = stack.enter_context(PictureReader())
         for path in files:
-            for tried in _inputs(path, worker):
+            for tried in _inputs(path, worker, pictures):
                 _show_tried(_tried(tried, matcher, subject), as_json=as_json)
 
 
@@ -184,7 +187,7 @@ def _try_words(words: Path, family: str, campaign: str | None, *, as_json: bool)
         raise typer.Exit(ExitCode.FELL_SHORT)
 
 
-def _inputs(path: Path, worker: ExtractionWorker) -> Iterator[TriedInput]:
+def _inputs(path: Path, worker: ExtractionWorker, pictures: PictureReader) -> Iterator[TriedInput]:
     if path.suffix == ".jsonl":
         yield from _lines(path)
         return
@@ -192,10 +195,12 @@ def _inputs(path: Path, worker: ExtractionWorker) -> Iterator[TriedInput]:
     found = sniff(data)
     kind = found.kind or claimed_kind(f"file:///{path.name}") or ResourceKind.OTHER
     extraction = worker.extract(data, kind, path.name)
+    texts, gaps = pictures_of(data, kind, path.name, extraction, pictures)
+    segments = [(segment.text, segment.part) for segment in extraction.segments]
     yield TriedInput(
         name=str(path),
-        texts=tuple((segment.text, segment.part) for segment in extraction.segments),
-        not_screened=tuple({"what": g.what, "reason": g.reason.value} for g in extraction.gaps),
+        texts=(*segments, *texts),
+        not_screened=tuple({"what": gap.what, "reason": gap.reason.value} for gap in gaps),
     )
 
 
