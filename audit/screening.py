@@ -22,12 +22,12 @@ from audit.pictures.layout import Script, script
 from audit.pictures.maps import RULE as MAP_RULE
 from audit.pictures.maps import unapproved_map
 from audit.pictures.reader import PictureReader
-from audit.pictures.records import Code, Reading, Region, Sort
+from audit.pictures.records import Code, Line, Reading, Region, Sort
 from audit.pictures.sitting import SPACE_SECONDS, Sitting
 from audit.pictures.stills import is_decoration
 from audit.rosters import TableHit, TableKind, find_rosters
 from audit.shadow import ShadowCount, count_all
-from audit.tables import Table, page_tables, tables
+from audit.tables import PlacedText, Table, page_tables, rows_of_places, tables
 from audit.training import NO_SUBJECT, SUBJECT
 from crawler.store import SnapshotReader
 from models.manifest import Box, ImageCapture, Manifest, PageCapture, ResourceCapture, TextBlock
@@ -369,6 +369,8 @@ class _Screening:
             for code in view.codes:
                 self._code(code, seen_at)
             self._map(f"{told}\n{written.text}", near, seen_at)
+            rows = rows_of_places([_placed(line) for line in view.lines])
+            self._tabled([Table(rows, {})], lambda _, at=seen_at: at)  # type: ignore[misc]
 
     def _written(self, written: Script, place: Place) -> None:
         for found in self._judge(written.text, place):
@@ -540,6 +542,11 @@ def _told_by_table(rule: Rule, table: Table, hit: TableHit, place: Place) -> Fou
         ),
         basis=";".join(str(basis) for basis in rule.basis),
     )
+
+
+def _placed(line: Line) -> PlacedText:
+    region = line.region
+    return PlacedText(line.text, region.x, region.y, region.width, region.height)
 
 
 def _at_lines(place: Place, numbers: Sequence[int], regions: Sequence[Region]) -> Place:

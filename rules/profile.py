@@ -28,6 +28,7 @@ from pydantic import (
 )
 
 from models.vocabulary import Outcome, PageKind, Visibility
+from rules.patterns import refuse_pattern
 from rules.profile_mistakes import mistakes, yaml_mistake
 from rules.record import Record
 from rules.yamltext import read_yaml
@@ -48,12 +49,7 @@ class ProfileError(ValueError):
 
 
 def _checked_pattern(value: str) -> str:
-    try:
-        re.compile(value)
-    except re.error as error:
-        raise ValueError(
-            f"{value!r} is not a regular expression ({error}); mend it, and put it in single quotes"
-        ) from error
+    refuse_pattern(value)
     return value
 
 

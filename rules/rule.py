@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from datetime import date
 from functools import cached_property
 from typing import Self
@@ -18,6 +17,7 @@ from models.vocabulary import Dimension, Part, Severity
 from rules.families import families
 from rules.folding import fold
 from rules.names import SHORTEST_NAME
+from rules.patterns import refuse_pattern
 from rules.record import Record
 from rules.validators import VALIDATORS
 
@@ -169,10 +169,7 @@ class Rule(Record):
 
 def _check_pattern(pattern: str) -> None:
     """Refuse what cannot compile, and what folded text can never contain."""
-    try:
-        re.compile(pattern)
-    except re.error as error:
-        raise ValueError(f"not a regular expression: {pattern!r} ({error})") from error
+    refuse_pattern(pattern)
     for character in pattern:
         if not character.isascii() and fold(character).text != character:
             raise ValueError(

@@ -60,5 +60,9 @@ def refuse_depth(text: str) -> None:
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEEPEST:
             raise yaml.composer.ComposerError(
-                None, None, f"over {_DEEPEST} levels deep", event.start_mark
+                None, None, f"over {_DEEPEST} levels deep", _mark(event.start_mark)
             )
+
+
+def _mark(mark: object) -> yaml.Mark | None:
+    return mark if isinstance(mark, yaml.Mark) else None

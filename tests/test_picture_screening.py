@@ -152,7 +152,7 @@ def test_pictures_in_documents_and_scans_are_read(
         (CoverageKind.RESOURCE, None),
         (CoverageKind.IMAGE, None),
     ]
-    assert any("正文·图片 image1.png 第1行" in one.place.locator for one in result.findings)
+    assert any("正文·图1 第1行" in one.place.locator for one in result.findings)
     scan = scanned(drawn(ADVERT))
     result = filed_under(tmp_path / "2", real, worker, scan, ResourceKind.PDF)
     assert [(row.kind, row.reason) for row in result.ledger] == [

@@ -102,6 +102,7 @@ def _value(section: bytes, place: int) -> bytes:
 def _text(value: bytes, section: bytes, place: int, codepage: int) -> str:
     """A text of the properties: by its type in the code page, or in UTF-16."""
     size = int.from_bytes(value[:4], "little")
+    encodings: tuple[str | None, ...]
     match int.from_bytes(section[place : place + 4], "little"):
         case 0x1E:
             encodings = (_CODEPAGES.get(codepage), "utf-8", "gb18030")

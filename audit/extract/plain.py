@@ -67,7 +67,8 @@ def _used(text: str, delimiter: str) -> str:
     """The delimiter of the first line, where another than the named one stands more often."""
     first = text.partition("\n")[0][:10_000]
     counts = {each: first.count(each) for each in (delimiter, *_SEEN_DELIMITERS)}
-    return max(counts, key=lambda each: counts[each])
+    used: str = max(counts, key=lambda each: counts[each])
+    return used
 
 
 def _markdown(text: str) -> Iterator[Segment]:
