@@ -14,9 +14,12 @@ from pathlib import PurePosixPath
 from types import MappingProxyType
 from urllib.parse import unquote, urlsplit
 
+from audit.cache.classifying import classified
+from audit.cache.extraction import FileReader
+from audit.cache.matching import TextMatcher
+from audit.cache.store import AnswerStore
 from audit.classifier import Band, Classification, Classifier
 from audit.extract.records import Extraction, Segment
-from audit.extract.worker import ExtractionWorker
 from crawler.store import SnapshotReader
 from models.manifest import Box, ImageCapture, Manifest, PageCapture, ResourceCapture, TextBlock
 from models.vocabulary import (
@@ -30,7 +33,6 @@ from models.vocabulary import (
 )
 from rules.families import families
 from rules.hits import fingerprint
-from rules.matcher import Matcher
 from rules.pack import RulePack
 
 #: Raised when the same rules would find or count otherwise: what stands is then screened again.
@@ -109,9 +111,11 @@ class Tools:
     """What text is held against, and what reads files; loaded once for many snapshots."""
 
     pack: RulePack
-    matcher: Matcher
+    matcher: TextMatcher
     classifiers: tuple[Classifier, ...]
-    worker: ExtractionWorker
+    worker: FileReader
+    #: What classifiers said before; None asks them always.
+    answers: AnswerStore | None = None
 
     @property
     def models(self) -> dict[str, str]:
@@ -291,10 +295,10 @@ class _Screening:
     def _classified(self, text: str, place: Place) -> Iterator[Found]:
         if len(text) < CLASSIFIED_FROM:
             return
+        said = classified(self._tools.classifiers, text, self._tools.answers)
         for classifier in self._tools.classifiers:
-            said = classifier.classify(text)
-            if said.band is not Band.SILENT:
-                yield _suspicion(classifier, said, text, place)
+            if said[classifier.family].band is not Band.SILENT:
+                yield _suspicion(classifier, said[classifier.family], text, place)
 
     def _add(self, found: Found, place: Place, boxes: Sequence[Box] = ()) -> None:
         """Keep the first of equal findings of a part: a person decides on all of them at once."""

@@ -10,11 +10,13 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from audit.cache.extraction import KeptExtraction
+from audit.cache.matching import KeptMatcher
+from audit.cache.store import AnswerStore
 from audit.extract.worker import ExtractionWorker
 from audit.screening import Tools
 from crawler.signing import load_signer
 from crawler.store import SnapshotStore
-from rules.matcher import Matcher
 from rules.pack import RulePack, load_packs
 from service.config import Config
 from service.models import load_classifiers
@@ -54,11 +56,14 @@ def open_workbench(config: Config) -> Iterator[Workbench]:
     """Open everything once; the extraction's child process ends with the block."""
     with ExitStack() as stack:
         pack = load_packs()
+        answers = stack.enter_context(AnswerStore(config.home / "cache" / "screening.db"))
+        worker = stack.enter_context(ExtractionWorker())
         tools = Tools(
             pack=pack,
-            matcher=Matcher(pack),
+            matcher=KeptMatcher(pack, answers),
             classifiers=load_classifiers(config.home / "models"),
-            worker=stack.enter_context(ExtractionWorker()),
+            worker=KeptExtraction(worker, answers),
+            answers=answers,
         )
         engine = open_database(config)
         stack.callback(engine.dispose)
