@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, select
 
+from audit.accounting import balance
 from audit.screening import Screened, Tools
 from models.audit_log import record
 from models.manifest import Manifest
@@ -102,7 +103,11 @@ def keep_screening(  # noqa: PLR0913  (what a screening is of, by and with)
 
     One that stood before others is kept once more, so that going back to earlier rules puts what
     they found back in force.
+
+    Raises:
+        LedgerError: the ledger does not add up; nothing is kept.
     """
+    balance(screened.ledger, screened.account)
     newest = newest_screening(session, snapshot.id)
     if newest is not None and stands(newest, screening_id):
         return newest

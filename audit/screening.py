@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from types import MappingProxyType
 from urllib.parse import unquote, urlsplit
 
+from audit.accounting import Account, Thing
 from audit.cache.classifying import classified
 from audit.cache.extraction import FileReader
 from audit.cache.matching import TextMatcher
@@ -21,7 +23,15 @@ from audit.cache.store import AnswerStore
 from audit.classifier import Band, Classification, Classifier
 from audit.extract.records import Extraction, Segment
 from crawler.store import SnapshotReader
-from models.manifest import Box, ImageCapture, Manifest, PageCapture, ResourceCapture, TextBlock
+from models.manifest import (
+    Box,
+    ImageCapture,
+    Manifest,
+    NotCaptured,
+    PageCapture,
+    ResourceCapture,
+    TextBlock,
+)
 from models.vocabulary import (
     Access,
     CoverageKind,
@@ -34,6 +44,8 @@ from models.vocabulary import (
 from rules.families import families
 from rules.hits import fingerprint
 from rules.pack import RulePack
+
+_log = logging.getLogger(__name__)
 
 #: Raised when the same rules would find or count otherwise: what stands is then screened again.
 VERSION = 2
@@ -90,6 +102,8 @@ class LedgerRow:
     kind: CoverageKind
     what: str
     reason: NotScreened | None = None
+    #: Whose row it is in the account; no part of what it says.
+    key: str = field(default="", compare=False)
 
     @property
     def screened(self) -> bool:
@@ -104,6 +118,8 @@ class Screened:
     findings: list[Found] = field(default_factory=list)
     ledger: list[LedgerRow] = field(default_factory=list)
     measures: dict[str, float] = field(default_factory=dict)
+    #: What there was to screen, counted before; the ledger is held against it when it is kept.
+    account: Account | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,23 +165,52 @@ class _Screening:
         self._subject = subject
         self._stage = stage
         self._manifest: Manifest = reader.manifest
-        self._result = Screened()
+        self._account = Account.of(self._manifest)
+        self._result = Screened(account=self._account)
         self._seen: dict[tuple[str, Part], list[Found]] = {}
         self._known: set[tuple[str, Part]] = set()
         self._characters = 0
+        self._blocks = 0
 
     def run(self) -> Screened:
-        for page in self._manifest.pages:
-            self._page(page)
-        for missed in self._manifest.not_captured:
-            if missed.reason is NotScreened.BUDGET:
-                self._row(CoverageKind.PAGE, f"{missed.url}({missed.detail})", missed.reason)
-        for resource in self._manifest.resources:
-            self._resource(resource)
-        for image in self._manifest.images:
-            self._image(image)
+        for thing in self._account.things.values():
+            self._entered(thing)
         self._result.measures = self._measures()
         return self._result
+
+    def _entered(self, thing: Thing) -> None:
+        """Screen one thing; it ends with a row of its own, also when screening it fails."""
+        ledger = self._result.ledger
+        before = len(ledger)
+        try:
+            self._thing(thing)
+        except Exception:  # noqa: BLE001 -- what fails on one thing takes no other row away
+            _log.exception("screening %s failed", thing.url)
+            del ledger[before:]
+        rows = ledger[before:]
+        own = next((row for row in rows if row.kind is thing.kind), None)
+        if own is None:
+            own = LedgerRow(thing.kind, thing.url, NotScreened.FAILED)
+            rows.insert(0, own)
+        inside = 0
+        for at, row in enumerate(rows):
+            inside += row is not own
+            rows[at] = replace(row, key=thing.key if row is own else f"{thing.key}/{inside}")
+        ledger[before:] = rows
+        self._account.inside[thing.key] = inside
+
+    def _thing(self, thing: Thing) -> None:
+        match thing.subject:
+            case PageCapture() as page:
+                before = self._blocks
+                self._page(page)
+                self._account.blocks_read[thing.key] = self._blocks - before
+            case NotCaptured() as missed:
+                self._row(CoverageKind.PAGE, f"{missed.url}({missed.detail})", missed.reason)
+            case ResourceCapture() as resource:
+                self._resource(resource)
+            case ImageCapture() as image:
+                self._image(image)
 
     def _row(self, kind: CoverageKind, what: str, reason: NotScreened | None = None) -> None:
         self._result.ledger.append(LedgerRow(kind, what, reason))
@@ -196,6 +241,7 @@ class _Screening:
             self._block(page, block)
 
     def _block(self, page: PageCapture, block: TextBlock) -> None:
+        self._blocks += 1
         part = Part.LINK if block.role == "link" else Part.PAGE
         place = Place(page.url, part, block.locator)
         for found in self._judge(block.text, place):
@@ -320,6 +366,8 @@ class _Screening:
             "resource_kinds": len(kinds),
             "images": sum(image.captured for image in manifest.images),
             "text_chars": self._characters,
+            "blocks_found": self._account.blocks[0],
+            "blocks_read": self._account.blocks[1],
         }
 
 
