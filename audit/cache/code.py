@@ -17,7 +17,13 @@ _ROOT = Path(__file__).resolve().parents[2]
 _PRODUCT = "spaceaudit"
 
 #: What reads files: the extractors, what they run in, and how kinds of files are told apart.
-EXTRACTION = ("audit/extract/**/*.py", "audit/confine*.py", "crawler/sniff.py", "models/*.py")
+EXTRACTION = (
+    "audit/extract/**/*.py",
+    "audit/pictures/*.py",
+    "audit/confine*.py",
+    "crawler/sniff.py",
+    "models/*.py",
+)
 #: What holds rules against text, with all its tables; the packs come in by each rule's digest.
 MATCHING = ("rules/*.py", "rules/*.yaml", "models/*.py")
 #: What makes features of text and asks models; a model comes in by its own digest.
