@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, select
 
+from audit.accounting import balance
 from audit.screening import PICTURES_LEFT, Screened, Tools
 from models.audit_log import record
 from models.manifest import Manifest
@@ -102,7 +103,11 @@ def keep_screening(  # noqa: PLR0913  (what a screening is of, by and with)
 
     One that stood before others is kept once more, so that going back to earlier rules puts what
     they found back in force.
+
+    Raises:
+        LedgerError: the ledger does not add up; nothing is kept.
     """
+    balance(screened.ledger, screened.account)
     newest = newest_screening(session, snapshot.id)
     if newest is not None and stands(newest, screening_id):
         return newest
@@ -119,17 +124,8 @@ def keep_screening(  # noqa: PLR0913  (what a screening is of, by and with)
     )
     session.add(screening)
     session.flush()
-    session.add_all(_findings(screened, screening))
-    session.add_all(
-        Coverage(
-            screening_id=screening.id,
-            kind=row.kind,
-            what=row.what,
-            screened=row.screened,
-            reason=row.reason,
-        )
-        for row in screened.ledger
-    )
+    session.add_all(finding_rows(screened, screening))
+    session.add_all(coverage_rows(screened, screening))
     details = {"findings": len(screened.findings), "ledger": len(screened.ledger)}
     record(session, actor="screen", action="screening.kept", at=at, row=screening, details=details)
     return screening
@@ -160,7 +156,20 @@ def after(last: datetime | None, at: datetime) -> datetime:
     return at if last is None else max(at, last + timedelta(microseconds=1))
 
 
-def _findings(screened: Screened, screening: Screening) -> Iterable[Finding]:
+def coverage_rows(screened: Screened, screening: Screening) -> Iterable[Coverage]:
+    """The ledger of a screening as rows of the table."""
+    for row in screened.ledger:
+        yield Coverage(
+            screening_id=screening.id,
+            kind=row.kind,
+            what=row.what,
+            screened=row.screened,
+            reason=row.reason,
+        )
+
+
+def finding_rows(screened: Screened, screening: Screening) -> Iterable[Finding]:
+    """The findings of a screening as rows of the table."""
     for found in screened.findings:
         key = f"{screening.id} {found.fingerprint} {found.place.part}"
         yield Finding(

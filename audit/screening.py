@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from types import MappingProxyType
 from urllib.parse import unquote, urlsplit
 
-from audit.classifier import Band, Classification, Classifier, classify_all
+from audit.accounting import Account, Thing
+from audit.cache.classifying import classified
+from audit.cache.extraction import FileReader
+from audit.cache.matching import TextMatcher
+from audit.cache.store import AnswerStore
+from audit.classifier import Band, Classification, Classifier
 from audit.extract.records import Extraction, Gap, Segment
-from audit.extract.worker import ExtractionWorker
 from audit.pictures.files import look, unanswered
 from audit.pictures.layout import Script, script
 from audit.pictures.maps import RULE as MAP_RULE
@@ -30,7 +35,15 @@ from audit.shadow import ShadowCount, count_all
 from audit.tables import PlacedText, Table, page_tables, rows_of_places, tables
 from audit.training import NO_SUBJECT, SUBJECT
 from crawler.store import SnapshotReader
-from models.manifest import Box, ImageCapture, Manifest, PageCapture, ResourceCapture, TextBlock
+from models.manifest import (
+    Box,
+    ImageCapture,
+    Manifest,
+    NotCaptured,
+    PageCapture,
+    ResourceCapture,
+    TextBlock,
+)
 from models.vocabulary import (
     Access,
     CoverageKind,
@@ -43,12 +56,13 @@ from models.vocabulary import (
 )
 from rules.families import families
 from rules.hits import fingerprint
-from rules.matcher import Matcher
 from rules.pack import RulePack
 from rules.rule import Rule
 
+_log = logging.getLogger(__name__)
+
 #: Raised when the same rules would find or count otherwise: what stands is then screened again.
-VERSION = 5
+VERSION = 6
 
 #: Original characters of context on each side of a finding.
 CONTEXT = 60
@@ -119,6 +133,8 @@ class LedgerRow:
     kind: CoverageKind
     what: str
     reason: NotScreened | None = None
+    #: Whose row it is in the account; no part of what it says.
+    key: str = field(default="", compare=False)
 
     @property
     def screened(self) -> bool:
@@ -135,6 +151,8 @@ class Screened:
     measures: dict[str, float] = field(default_factory=dict)
     #: What candidates would have said beside the models in force, by family; never shown.
     shadow: dict[str, ShadowCount] = field(default_factory=dict)
+    #: What there was to screen, counted before; the ledger is held against it when it is kept.
+    account: Account | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,15 +160,17 @@ class Tools:
     """What text is held against, and what reads files; loaded once for many snapshots."""
 
     pack: RulePack
-    matcher: Matcher
+    matcher: TextMatcher
     classifiers: tuple[Classifier, ...]
-    worker: ExtractionWorker
+    worker: FileReader
     #: Candidates that only count what they would say; no screening depends on them.
     shadow: tuple[Classifier, ...] = ()
     #: Reads pictures; None leaves each as a gap.
     pictures: PictureReader | None = None
     #: What the pictures of one space may take in one screening.
     picture_seconds: float = SPACE_SECONDS
+    #: What classifiers said before; None asks them always.
+    answers: AnswerStore | None = None
 
     @property
     def models(self) -> dict[str, str]:
@@ -192,7 +212,8 @@ class _Screening:
         self._subject = subject
         self._stage = stage
         self._manifest: Manifest = reader.manifest
-        self._result = Screened()
+        self._account = Account.of(self._manifest)
+        self._result = Screened(account=self._account)
         self._seen: dict[tuple[str, Part], list[Found]] = {}
         self._known: set[tuple[str, Part]] = set()
         self._characters = 0
@@ -201,19 +222,47 @@ class _Screening:
         self._texts: dict[str, str] = {}
         pictures = tools.pictures
         self._sitting = Sitting(pictures, tools.picture_seconds) if pictures is not None else None
+        self._blocks = 0
 
     def run(self) -> Screened:
-        for page in self._manifest.pages:
-            self._page(page)
-        for missed in self._manifest.not_captured:
-            if missed.reason is NotScreened.BUDGET:
-                self._row(CoverageKind.PAGE, f"{missed.url}({missed.detail})", missed.reason)
-        for resource in self._manifest.resources:
-            self._resource(resource)
-        for image in self._manifest.images:
-            self._image(image)
+        for thing in self._account.things.values():
+            self._entered(thing)
         self._result.measures = self._measures()
         return self._result
+
+    def _entered(self, thing: Thing) -> None:
+        """Screen one thing; it ends with a row of its own, also when screening it fails."""
+        ledger = self._result.ledger
+        before = len(ledger)
+        try:
+            self._thing(thing)
+        except Exception:  # noqa: BLE001 -- what fails on one thing takes no other row away
+            _log.exception("screening %s failed", thing.url)
+            del ledger[before:]
+        rows = ledger[before:]
+        own = next((row for row in rows if row.kind is thing.kind), None)
+        if own is None:
+            own = LedgerRow(thing.kind, thing.url, NotScreened.FAILED)
+            rows.insert(0, own)
+        inside = 0
+        for at, row in enumerate(rows):
+            inside += row is not own
+            rows[at] = replace(row, key=thing.key if row is own else f"{thing.key}/{inside}")
+        ledger[before:] = rows
+        self._account.inside[thing.key] = inside
+
+    def _thing(self, thing: Thing) -> None:
+        match thing.subject:
+            case PageCapture() as page:
+                before = self._blocks
+                self._page(page)
+                self._account.blocks_read[thing.key] = self._blocks - before
+            case NotCaptured() as missed:
+                self._row(CoverageKind.PAGE, f"{missed.url}({missed.detail})", missed.reason)
+            case ResourceCapture() as resource:
+                self._resource(resource)
+            case ImageCapture() as image:
+                self._image(image)
 
     def _row(self, kind: CoverageKind, what: str, reason: NotScreened | None = None) -> None:
         self._result.ledger.append(LedgerRow(kind, what, reason))
@@ -245,6 +294,7 @@ class _Screening:
         self._tabled(page_tables(blocks), lambda locator: Place(page.url, Part.PAGE, locator))
 
     def _block(self, page: PageCapture, block: TextBlock) -> None:
+        self._blocks += 1
         part = Part.LINK if block.role == "link" else Part.PAGE
         place = Place(page.url, part, block.locator)
         for found in self._judge(block.text, place):
@@ -429,10 +479,11 @@ class _Screening:
         if len(text) < CLASSIFIED_FROM:
             return
         finders = tuple(each for each in self._tools.classifiers if each.family in MODEL_FAMILIES)
-        said = classify_all(finders, text)
+        said = classified(finders, text, self._tools.answers)
         if self._tools.shadow:
             would = tuple(each for each in self._tools.shadow if each.family in MODEL_FAMILIES)
-            count_all(self._result.shadow, said, classify_all(would, text))
+            others = classified(would, text, self._tools.answers)
+            count_all(self._result.shadow, said, others)
         for classifier in finders:
             if said[classifier.family].band is not Band.SILENT:
                 yield _suspicion(classifier, said[classifier.family], text, place)
@@ -496,6 +547,8 @@ class _Screening:
             "text_chars": self._characters,
             **(self._topics if self._subject and self._tools.subject_model else {}),
             **({PICTURES_LEFT: left} if left else {}),
+            "blocks_found": self._account.blocks[0],
+            "blocks_read": self._account.blocks[1],
         }
 
 

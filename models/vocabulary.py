@@ -309,6 +309,7 @@ class NotScreened(Term):
     PICTURE_TEXT = "picture_text", "图片中的文字未识别"
     AUDIO_VIDEO = "audio_video", "音视频内容未识别"
     DECORATION = "decoration", "装饰性小图"
+    FAILED = "failed", "筛查程序出错"
 
 
 class Fate(Term):

@@ -10,12 +10,14 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from audit.cache.extraction import KeptExtraction
+from audit.cache.matching import KeptMatcher
+from audit.cache.store import AnswerStore
 from audit.extract.worker import ExtractionWorker
 from audit.pictures.reader import PictureReader
 from audit.screening import Tools
 from crawler.signing import load_signer
 from crawler.store import SnapshotStore
-from rules.matcher import Matcher
 from rules.pack import RulePack
 from service.config import Config
 from service.models import load_candidates, load_classifiers
@@ -56,13 +58,16 @@ def open_workbench(config: Config) -> Iterator[Workbench]:
     """Open everything once; the child processes of extraction end with the block."""
     with ExitStack() as stack:
         pack = rules_in_force(config.home)
+        answers = stack.enter_context(AnswerStore(config.home / "cache" / "screening.db"))
+        worker = stack.enter_context(ExtractionWorker())
         tools = Tools(
             pack=pack,
-            matcher=Matcher(pack),
+            matcher=KeptMatcher(pack, answers),
             classifiers=load_classifiers(config.home / "models", config.clock().date()),
-            worker=stack.enter_context(ExtractionWorker()),
+            worker=KeptExtraction(worker, answers),
             shadow=load_candidates(config.home / "models"),
             pictures=stack.enter_context(PictureReader(config.home / "pictures")),
+            answers=answers,
         )
         engine = open_database(config)
         stack.callback(engine.dispose)

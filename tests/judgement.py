@@ -12,6 +12,7 @@ from pathlib import Path
 
 from sqlmodel import Session
 
+from audit.accounting import Account, Thing
 from audit.extract.worker import ExtractionWorker
 from audit.screening import Found, LedgerRow, Place, Screened, Tools, screen
 from audit.verdict import Basis
@@ -291,4 +292,9 @@ def add_snapshot(
 
 def screened(*findings: Found, rows: Sequence[LedgerRow] = ()) -> Screened:
     """A screening of one page that was read, with these findings and further ledger rows."""
-    return Screened(list(findings), [LedgerRow(CoverageKind.PAGE, URL), *rows], {"pages": 1})
+    whole = [
+        replace(row, key=f"row:{number}")
+        for number, row in enumerate((LedgerRow(CoverageKind.PAGE, URL), *rows))
+    ]
+    things = {row.key: Thing(row.key, row.kind, page()) for row in whole}
+    return Screened(list(findings), whole, {"pages": 1}, Account(things))

@@ -287,6 +287,7 @@ def test_doctor_ends_with_three_when_something_is_missing(
         "fonts",
         "database",
         "store",
+        "pictures",
         "disk",
         "clock",
         "timestamp",

@@ -342,4 +342,6 @@ def test_measures_count_what_was_read(tmp_path: Path) -> None:
             "resource_kinds": 1,
             "images": 1,
             "text_chars": len(PLAIN),
+            "blocks_found": 1,
+            "blocks_read": 1,
         }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,6 +24,7 @@ from models.database import session
 from models.tables import Campaign
 from service.campaigns import find_campaign
 from service.commands.nominations import ProfileOption, import_path, print_result, result_document
+from service.commands.rehearsal import pace_of, print_rehearsal, rehearsed
 from service.config import Config, load_config
 from service.console import (
     CampaignOption,
@@ -31,12 +33,12 @@ from service.console import (
     examples,
     out,
     print_json,
-    print_table,
     remark,
 )
 from service.errors import ExitCode, UserError
 from service.nominations import NominatedSpace, current_nominations
-from service.screenings import difference, screen_space
+from service.rehearsal import on_trial, tried_pack
+from service.screenings import screen_space
 from service.visits import CrawlResult, crawl, spaces_to_visit
 from service.workbench import Workbench, open_workbench
 
@@ -52,6 +54,26 @@ FreshOption = Annotated[
     bool,
     typer.Option(
         "--fresh", help="Read every page with the browser, also those that did not change."
+    ),
+]
+PackOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--pack",
+        help="With --dry-run: try this rule file beside the rules in force; may be given again.",
+    ),
+]
+RulesOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--rules",
+        help="With --dry-run: try the rule files of this folder instead of those in force.",
+    ),
+]
+MinutesOption = Annotated[
+    float | None,
+    typer.Option(
+        min=0, help="With --dry-run: minutes a finding takes; measured from decisions if not given."
     ),
 ]
 #: Said before sites are visited by somebody they cannot write to.
@@ -74,7 +96,12 @@ def register(app: typer.Typer) -> None:
         epilog=examples("crawl --campaign 2022", "crawl --campaign 2022 --only s001 --fresh"),
     )(crawl_command)
     app.command(
-        "screen", epilog=examples("screen --campaign 2022 --dry-run", "screen --campaign 2022")
+        "screen",
+        epilog=examples(
+            "screen --campaign 2022 --dry-run",
+            "screen --campaign 2022 --dry-run --pack 本市词表.yaml",
+            "screen --campaign 2022",
+        ),
     )(screen_command)
 
 
@@ -134,23 +161,38 @@ def crawl_command(
     _finish(result, _crawl_document(result), as_json=as_json, fell_short=False)
 
 
-def screen_command(
+def screen_command(  # noqa: PLR0913  (one parameter an option)
     campaign: CampaignOption,
     only: OnlyOption = None,
     *,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what is new, gone and the same; write nothing.")
     ] = False,
+    pack: PackOption = None,
+    rules: RulesOption = None,
+    minutes: MinutesOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Screen the stored snapshots with the rules and models in force; nothing is visited."""
+    """Screen the stored snapshots with the rules and models in force; nothing is visited.
+
+    May be stopped at any time, a dry run too; the same command goes on.
+    """
+    if (pack or rules) and not dry_run:
+        raise UserError(
+            "other rules can only be tried", "add --dry-run; rules in force are part of the product"
+        )
     with open_workbench(load_config()) as bench:
         with session(bench.engine) as current:
             row = find_campaign(current, campaign)
             nominated = _chosen(current_nominations(current, row), only)
             current.expunge_all()
         if dry_run:
-            _print_differences(bench, nominated, as_json=as_json)
+            if pack or rules:
+                bench = on_trial(bench, tried_pack(bench, pack or (), rules))  # noqa: PLW2901
+            with _progress("试筛已存快照", len(nominated)) as (progress, task):
+                step = partial(progress.update, task, advance=1)
+                found = rehearsed(bench, row, nominated, lambda code: step(note=code))
+            print_rehearsal(found, pace_of(bench, row, minutes), as_json=as_json)
             return
         screened = _screen(bench, row, nominated)
     if as_json:
@@ -245,16 +287,3 @@ def _finish(
             out.print(f"  {space}:我方程序出错,未得快照;再次运行同一命令会重试")
     if result.failed or fell_short:
         raise typer.Exit(ExitCode.FELL_SHORT)
-
-
-def _print_differences(
-    bench: Workbench, spaces: Sequence[NominatedSpace], *, as_json: bool
-) -> None:
-    found = [d for space in spaces if (d := difference(bench, space)) is not None]
-    if as_json:
-        print_json(
-            [{"space": d.space, "new": d.new, "gone": d.gone, "same": d.same} for d in found]
-        )
-        return
-    rows = [(d.space, str(len(d.new)), str(len(d.gone)), str(d.same)) for d in found]
-    print_table(("空间", "新增", "消失", "不变"), rows)
