@@ -89,7 +89,7 @@ class Sides:
                 KeptMatcher(pack, store),
                 self._classifiers,
                 KeptExtraction(worker, store),
-                store,
+                answers=store,
             )
             found = [each for path in self._snapshots for each in self._read(path, tools)]
         return _processor_seconds() - before, found

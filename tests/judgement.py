@@ -297,4 +297,4 @@ def screened(*findings: Found, rows: Sequence[LedgerRow] = ()) -> Screened:
         for number, row in enumerate((LedgerRow(CoverageKind.PAGE, URL), *rows))
     ]
     things = {row.key: Thing(row.key, row.kind, page()) for row in whole}
-    return Screened(list(findings), whole, {"pages": 1}, Account(things))
+    return Screened(list(findings), whole, {"pages": 1}, account=Account(things))
