@@ -36,8 +36,11 @@ def _written(value: str) -> str:
 
 
 def is_region(code: str) -> bool:
-    """Whether six digits can be a region code of a county: a province, a city and a county in it."""
-    return _PROVINCES.match(code) is not None and code[2:4] != "00" and code[4:6] != "00"
+    """Whether six digits can be a region code that people are registered under: a province and a city.
+
+    The county may be 00: cities without counties (东莞 441900) register under it.
+    """
+    return _PROVINCES.match(code) is not None and code[2:4] != "00"
 
 
 def credit_code(value: str) -> bool:
