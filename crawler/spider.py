@@ -8,6 +8,7 @@ space stays together in ``Visit``.
 from __future__ import annotations
 
 import asyncio
+import gc
 import hashlib
 import logging
 import shutil
@@ -131,6 +132,8 @@ class SpaceSpider(Spider):
                 finished = done.pop().result()
                 if finished is not None:
                     yield finished
+                # A visit is a web of references; by itself the collector comes by too seldom for it.
+                gc.collect()
 
     async def _all_sealed(self) -> None:
         """Wait until the pipeline has let go of every visit; the engine does not when it is closed."""

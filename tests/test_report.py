@@ -258,13 +258,17 @@ def test_case_shows_a_space_and_masks_numbers_unless_asked_not_to(
     shown = said(capsys, "case", "s001", "-c", CAMPAIGN)
     assert "1390*******" in shown
     assert "13900001234" not in shown
-    for command in (("case", "s001"), ("report", "--format", "json")):
-        machine = (*command, "-c", CAMPAIGN, *(() if "report" in command else ("--json",)))
-        hidden = said(capsys, *machine)
+    case = ("case", "s001", "-c", CAMPAIGN, "--json")
+    report = ("report", "-c", CAMPAIGN, "--format", "json")
+    table = ("report", "-c", CAMPAIGN, "--format", "csv")
+    for hidden in (said(capsys, *case), said(capsys, *report, "--masked")):
         assert "13900001234" not in hidden
         assert "1390*******" in hidden
         assert '"masked": true' in hidden
-        assert "13900001234" in said(capsys, *machine, "--unmasked")
+    assert "13900001234" not in said(capsys, *table)
+    # What other programs match findings by has the exact characters, and that is logged.
+    for whole in (said(capsys, *case, "--unmasked"), said(capsys, *report)):
+        assert "13900001234" in whole
     with session(made.desk.engine) as current:
         events = current.exec(select(AuditEvent).where(AuditEvent.action == "unmasked")).all()
         assert [each.details["what"] for each in events] == ["case s001", "report"]

@@ -15,7 +15,7 @@ from models.database import session
 from models.vocabulary import Access, FindingState, Severity, VerdictState
 from service.campaigns import find_campaign
 from service.config import load_config
-from service.console import CampaignOption, UnmaskedOption, examples, out, print_table, remark
+from service.console import CampaignOption, examples, out, print_table, remark
 from service.desk import desk_of
 from service.report import Report, SpaceReport, build_report, without_personal_data
 from service.report_csv import report_csv
@@ -55,16 +55,25 @@ def report(
         typer.Option("--only", help="Only this space; may be given several times."),
     ] = None,
     *,
-    unmasked: UnmaskedOption = False,
+    masked: Annotated[
+        bool | None,
+        typer.Option(
+            "--masked/--unmasked",
+            help="Hide the ends of personal data, or show it whole, which is logged. Without either: "
+            "whole in json, which other programs rely on; hidden in what people read.",
+        ),
+    ] = None,
 ) -> None:
     """Report every space of a campaign: access, openness, findings, coverage and verdict.
 
-    The ends of personal data are hidden unless --unmasked asks for them, which is logged.
+    Tables and csv hide the ends of personal data. The json has the exact characters, by which findings
+    are matched; each such report is logged, and --masked makes one that can be handed on.
     """
+    whole = form is Format.JSON if masked is None else not masked
     with open_workbench(load_config()) as bench, session(bench.engine) as current:
         desk = desk_of(bench)
         made = build_report(current, desk, find_campaign(current, campaign), only)
-        if unmasked:
+        if whole:
             log_unmasked(current, "report", campaign, bench.now())
         else:
             shown = tuple(map(without_personal_data, made.spaces))
