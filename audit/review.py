@@ -133,7 +133,7 @@ def decide(  # noqa: PLR0913  (a decision is who, what, why, when, on what)
     space_id = finding.space_id if finding is not None else space.id if space is not None else None
     if space_id is None or user.id is None:
         raise DecisionError("a decision is on a finding or on a space: name one")
-    _check(user, action, reason, space_level=finding is None)
+    check(user, action, reason, space_level=finding is None)
     fingerprint = finding.fingerprint if finding is not None else None
     take_writer_lock(session)
     before = decisions(session, space_id)
@@ -158,7 +158,12 @@ def decide(  # noqa: PLR0913  (a decision is who, what, why, when, on what)
     return decision
 
 
-def _check(user: User, action: Action, reason: str, *, space_level: bool) -> None:
+def check(user: User, action: Action, reason: str, *, space_level: bool) -> None:
+    """Refuse a decision that this user may not take, or for a reason that does not fit.
+
+    Raises:
+        DecisionError: says what would fit.
+    """
     if user.disabled:
         raise DecisionError(f"{user.name} is disabled and cannot decide: use another user")
     if user.role not in DECIDING_ROLES:

@@ -62,6 +62,15 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("POST", "/campaigns/{campaign}/spaces/{space}/decisions"): Route(
         f"{C}/spaces/{OTHER}/decisions", form=DECIDE
     ),
+    ("GET", "/queue"): Route("/queue", 303, alone=True),
+    ("GET", "/campaigns/{campaign}/queue"): Route(f"{C}/queue", None),
+    ("POST", "/campaigns/{campaign}/queue/next"): Route(f"{C}/queue/next", 303),
+    **{
+        ("POST", f"/campaigns/{{campaign}}/spaces/{{space}}/case/{step}"): Route(
+            f"{C}/spaces/{OTHER}/case/{step}"
+        )
+        for step in ("take", "extend", "hand-over", "skip", "release", "escalate")
+    },
     ("GET", "/snapshots/{snapshot}/pages/{number}.jpg"): Route(
         "/snapshots/sn0/pages/0.jpg", own="/snapshots/sn2/pages/0.jpg"
     ),

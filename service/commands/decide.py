@@ -67,6 +67,8 @@ def decide(  # noqa: PLR0913  (one parameter an option)
         except DecisionError as error:
             raise UserError(str(error), f"reasons are {_REASONS}") from error
         out.print(f"{taken.id}: {taken.action.value} ({taken.action.label})", markup=False)
+        if taken.decision is None and taken.action is not Action.UNDO:
+            out.print("an opinion: another person has to decide before it counts", markup=False)
 
 
 def _action(*, confirm: bool, dismiss: bool, undo: bool) -> Action:

@@ -21,6 +21,7 @@ class Entry:
 #: In the order in which they are shown.
 MAIN = (
     Entry("推荐活动", "/", Permission.ACCOUNT, ("/campaigns",)),
+    Entry("审核队列", "/queue", Permission.CASES_DECIDE, ("/queue",)),
     Entry("账号管理", "/admin/users", Permission.USERS_MANAGE, ("/admin/users",)),
     Entry("接口令牌", "/admin/tokens", Permission.TOKENS_MANAGE, ("/admin/tokens",)),
 )

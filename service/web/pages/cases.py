@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, Field
 from sqlmodel import Session
+from starlette.exceptions import HTTPException
 
+from audit.opinions import NotYoursError
 from audit.review import DecisionError
+from models.review_tables import ReviewCase
 from models.tables import Campaign, Finding, Space
 from models.vocabulary import Action, Permission
+from rules.reasons import load_reasons
 from service.case import Case, load_case
-from service.deciding import Ruling, take
+from service.deciding import ConflictError, Ruling, take
 from service.errors import UserError
 from service.replay import ReplaySite
 from service.scope import Scope, visible_snapshot, visible_space
 from service.web.access import needs
 from service.web.evidence import Leaf, make_evidence
 from service.web.rendering import case_address
-from service.web.visit import CampaignNamed, VisitNeeded, not_found, unprocessable
+from service.web.visit import CampaignNamed, Visit, VisitNeeded, not_found, unprocessable
+from service.web.work import work_of
 
 #: A snapshot never changes, so neither do its screenshots.
 FOREVER = "private, max-age=31536000, immutable"
@@ -47,12 +53,15 @@ def case(
     except UserError as error:
         raise not_found(f"没有编号为 {space} 的空间,或不在您的范围内") from error
     evidence = make_evidence(found, visit.desk.snapshots, query.page)
+    decides, at = visit.who.may(Permission.CASES_DECIDE), visit.desk.clock()
+    work = work_of(visit.session, found, visit.who.user_id, at) if decides else None
     values = {
         "campaign": campaign,
         "case": found,
         "evidence": evidence,
         "replay": _replay_address(visit.request, found, evidence.leaf),
-        "may_decide": visit.who.may(Permission.CASES_DECIDE),
+        "may_decide": work is not None and not work.own_unit,
+        "work": work,
     }
     return visit.page("cases/case.html", values)
 
@@ -90,6 +99,8 @@ class DecisionForm(BaseModel):
     reason: str = Field(max_length=100)
     note: str = Field("", max_length=2000)
     page: int = Field(0, ge=0)
+    #: The version of the case that the page showed; None: an older page, or a program.
+    version: int | None = Field(None, ge=0)
 
 
 @router.post(
@@ -100,17 +111,50 @@ def decision(
     campaign: CampaignNamed,
     space: str,
     form: Annotated[DecisionForm, Form()],
-) -> RedirectResponse:
+) -> Response:
     """Take a decision, and go back to the card it was taken on."""
     about = _subject(visit.session, visit.scope, campaign, space, form.finding)
-    ruling = Ruling(action=form.action, reason=form.reason, note=form.note, by=visit.who.name)
+    ruling = Ruling(form.action, form.reason, form.note, visit.who.name, form.version)
     try:
         take(visit.session, visit.desk, campaign, about, ruling)
+    except ConflictError as error:
+        return _conflict(visit, campaign, about, form, error)
+    except NotYoursError as error:
+        visit.session.rollback()
+        raise HTTPException(HTTPStatus.FORBIDDEN, _NOT_YOURS) from error
     except (DecisionError, UserError) as error:
         visit.session.rollback()
         raise unprocessable(f"未能保存:{error}") from error
     place = f"f-{form.finding}" if form.finding else "verdict"
     return visit.done(f"{case_address(campaign.code, space)}?page={form.page}#{place}")
+
+
+_NOT_YOURS = (
+    "这一决定须由另一人作出:本单位推荐的空间、您已作过意见的线索、已超过撤销时限或须终审的,"
+    "您不能处理。没有保存任何更改"
+)
+
+
+def _conflict(
+    visit: Visit,
+    campaign: Campaign,
+    about: Finding | Space,
+    form: DecisionForm,
+    error: ConflictError,
+) -> HTMLResponse:
+    """Both decisions side by side, with the note that was typed."""
+    space_id = about.space_id if isinstance(about, Finding) else about.id
+    case = visit.session.get(ReviewCase, space_id)
+    reasons = load_reasons()
+    values = {
+        "campaign": campaign,
+        "space": visit.request.path_params["space"],
+        "conflict": error,
+        "form": form,
+        "version": case.version if case else 0,
+        "reason_of": lambda code: reasons[code].label if code in reasons else code,
+    }
+    return visit.page("cases/conflict.html", values, HTTPStatus.CONFLICT)
 
 
 def _subject(
