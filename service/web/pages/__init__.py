@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from service.web.pages import account, admin, campaigns, cases, feed, login
+from service.web.pages import account, admin, campaigns, cases, evidence, feed, login
 
 #: What the application includes. A new area adds its module here.
 ROUTERS: tuple[APIRouter, ...] = (
@@ -12,6 +12,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     account.router,
     campaigns.router,
     cases.router,
+    evidence.router,
     feed.router,
     admin.router,
 )
