@@ -41,7 +41,7 @@ def main() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     data = sys.stdin.buffer.read()
     _confine()
-    drawn = _pdf if ResourceKind(order["kind"]) is ResourceKind.PDF else _picture
+    drawn = _pdf if order["kind"] == ResourceKind.PDF.value else _picture
     image, frames = drawn(data, order)
     if not set(order["cover"]) <= {frame[0] for frame in frames}:
         sys.exit("what must be covered was not found")

@@ -37,6 +37,11 @@ def _tokenizer() -> jieba.Tokenizer:
     return tokenizer
 
 
+def words(text: str) -> list[str]:
+    """A text in words, in order; together they are the text."""
+    return list(_tokenizer().cut(text, HMM=False))
+
+
 @lru_cache(maxsize=2048)
 def _boundaries(sentence: str) -> frozenset[int]:
     """Where words begin or end. Without HMM: a guessed word must not hide a phrase."""

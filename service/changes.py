@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-import jieba
 from sqlmodel import Session, col, select
 
 from models.manifest import Manifest, PageCapture, TextBlock
 from models.tables import Decision, Finding, Screening, Snapshot, Verdict
 from models.vocabulary import FeedEvent
+from rules.segmentation import words
 from service.snapshots import Snapshots
 
 #: Blocks of a page that are compared; beyond it a page is told as too long.
@@ -188,15 +188,15 @@ def _pages(
     old, new = (_numbered(snapshots.manifest(each.wacz)) for each in (before, after))
     for url in [*new, *(url for url in old if url not in new)]:
         was, is_now = old.get(url), new.get(url)
-        page = (is_now or was)[1] if (is_now or was) else None
-        if page is None or _unchanged(was, is_now):
+        here = is_now or was
+        if here is None or _unchanged(was, is_now):
             continue
         first = snapshots.blocks(before.wacz, url) if was else ()
         second = snapshots.blocks(after.wacz, url) if is_now else ()
         long = max(len(first), len(second)) > MOST_BLOCKS
         yield PageChange(
             url=url,
-            title=page.title,
+            title=here[1].title,
             before=was[0] if was else None,
             after=is_now[0] if is_now else None,
             texts=()
@@ -258,7 +258,7 @@ def _alike(one: str, other: str) -> float:
 
 
 def _words(old: str, new: str) -> Iterator[Run]:
-    first, second = jieba.lcut(old), jieba.lcut(new)
+    first, second = words(old), words(new)
     matcher = difflib.SequenceMatcher(None, first, second, autojunk=False)
     for tag, i1, i2, j1, j2 in matcher.get_opcodes():
         if tag == "equal":

@@ -65,7 +65,7 @@ def _here(
     query = (
         select(
             Finding.fingerprint,
-            func.min(Screening.screened_at, type_=col(Screening.screened_at).type),
+            func.min(Screening.screened_at),
             func.count(func.distinct(Finding.screening_id)),
         )
         .join(Screening, col(Screening.id) == col(Finding.screening_id))

@@ -14,8 +14,7 @@ def picture_look(session: Session, user_id: int) -> PictureLook:
     """How pictures are shown to a person; what is stored and no longer known is as new."""
     row = session.get(Preference, user_id)
     said = (row.values or {}).get(_PICTURES) if row else None
-    known = {look.value: look for look in PictureLook}
-    return known.get(said, PictureLook.PLAIN)
+    return next((look for look in PictureLook if look.value == said), PictureLook.PLAIN)
 
 
 def set_picture_look(session: Session, user_id: int, look: PictureLook) -> None:

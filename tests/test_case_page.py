@@ -59,7 +59,7 @@ def dark(jpeg: bytes, box: list[float]) -> bool:
     x, y, width, height = (int(each) for each in box)
     with Image.open(io.BytesIO(jpeg)) as picture:
         inside = picture.convert("L").crop((x, y, x + width, y + height))
-        return inside.getextrema()[1] < 110
+        return max(inside.tobytes()) < 110
 
 
 def box_of(made: Made, key: str) -> list[float]:
@@ -114,7 +114,8 @@ def test_an_opening_is_for_its_person_and_ends(made: Made, client: Client) -> No
 
 
 def test_the_veil_hides_words_that_are_no_numbers_and_keeps_their_length() -> None:
-    finding = Finding(family="personal-data", text="示例路一号", fingerprint="f1")
+    values = {"family": "personal-data", "text": "示例路一号", "fingerprint": "f1"}
+    finding = Finding.model_construct(None, **values)
     said = "家庭住址:示例路一号,电话13900001234"
     hidden = veil_over([finding])(said)
     assert hidden == "家庭住址:示例***,电话1390*******"
@@ -127,8 +128,8 @@ def attach(made: Made, kind: ResourceKind, body: bytes, locator: str, words: str
     url = "http://space.example/s001/files/0"
     with session(made.desk.engine) as current:
         row = current.exec(select(Resource).where(Resource.url == url)).one()
-        values = {"kind": kind, "url": f"{url}.x"}
-        current.add(Resource(**row.model_dump(exclude={"id", *values}), **values))
+        values = row.model_dump(exclude={"id"}) | {"kind": kind, "url": f"{url}.x"}
+        current.add(Resource(**values))
         old = current.get_one(Finding, "fd_sc0_1").model_dump()
         new = {
             "id": "fd_file",
@@ -275,17 +276,14 @@ def add_second_visit(made: Made) -> None:
     """A later visit to the first space: the first page's tutoring is gone, a new line stands there."""
     with session(made.desk.engine) as current:
         old = current.get_one(Snapshot, "sn0")
-        values = {
-            "id": "sn0b",
-            "crawl_id": "c1",
-            "wacz": "aa/0b.wacz",
-            "content_digest": "sha256:n",
-        }
-        values["taken_at"] = values["recorded_at"] = TAKEN + timedelta(days=1)
+        taken = TAKEN + timedelta(days=1)
+        values = {"id": "sn0b", "crawl_id": "c2", "wacz": "aa/0b.wacz"}
+        values["content_digest"] = "sha256:n"
+        times = {"taken_at": taken, "recorded_at": taken}
         crawl = current.get_one(Crawl, "c1").model_dump() | {"id": "c2"}
         current.add(Crawl(**crawl))
         current.flush()
-        current.add(Snapshot(**(old.model_dump() | values | {"crawl_id": "c2"})))
+        current.add(Snapshot(**(old.model_dump() | values | times)))
         current.flush()
         screening = current.get_one(Screening, "sc0").model_dump()
         current.add(Screening(**(screening | {"id": "sc0b", "snapshot_id": "sn0b"})))
@@ -324,8 +322,8 @@ def test_a_card_tells_what_became_of_the_same_words_elsewhere(made: Made, client
             twin = {"id": f"fd_twin{number}", "screening_id": f"sc{number}", "space_id": space}
             current.add(Finding(**(old | twin)))
     assert "1 个有同样内容" in client.get(CASE).text
-    twin = f"/campaigns/{CAMPAIGN}/spaces/s002/decisions"
-    answer = post(client, twin, finding="fd_twin1", action="dismiss", reason="teaching")
+    address = f"/campaigns/{CAMPAIGN}/spaces/s002/decisions"
+    answer = post(client, address, finding="fd_twin1", action="dismiss", reason="teaching")
     assert answer.status_code == 303
     assert "1 个有同样内容,其中确认 0 个、排除 1 个" in client.get(CASE).text
 

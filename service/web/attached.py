@@ -65,7 +65,7 @@ def places_of(opened: Opened, leaf: Leaf) -> tuple[AttachedPlace, ...]:
     found = [(_segment_of(each.row, segments), each) for each in leaf.findings]
     placed = [(number, each) for number, each in found if number is not None]
     lost = [each for number, each in found if number is None]
-    shown = []
+    shown: list[AttachedPlace] = []
     ordered = sorted(placed, key=lambda pair: pair[0])
     for label, group in groupby(ordered, key=lambda pair: _place(segments[pair[0]].locator)):
         if len(shown) < MOST_PLACES:
