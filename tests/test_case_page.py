@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -114,7 +115,8 @@ def test_an_opening_is_for_its_person_and_ends(made: Made, client: Client) -> No
 
 
 def test_the_veil_hides_words_that_are_no_numbers_and_keeps_their_length() -> None:
-    values = {"family": "personal-data", "text": "示例路一号", "fingerprint": "f1"}
+    values: dict[str, Any] = {"family": "personal-data", "text": "示例路一号"}
+    values["fingerprint"] = "f1"
     finding = Finding.model_construct(None, **values)
     said = "家庭住址:示例路一号,电话13900001234"
     hidden = veil_over([finding])(said)
