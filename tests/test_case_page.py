@@ -117,7 +117,7 @@ def test_an_opening_is_for_its_person_and_ends(made: Made, client: Client) -> No
 def test_the_veil_hides_words_that_are_no_numbers_and_keeps_their_length() -> None:
     values: dict[str, Any] = {"family": "personal-data", "text": "示例路一号"}
     values["fingerprint"] = "f1"
-    finding = Finding.model_construct(None, **values)
+    finding = Finding(**values)
     said = "家庭住址:示例路一号,电话13900001234"
     hidden = veil_over([finding])(said)
     assert hidden == "家庭住址:示例***,电话1390*******"
