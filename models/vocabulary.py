@@ -603,3 +603,11 @@ class NotifiedEvent(Term):
     NOTICE_ANSWERED = "notice_answered", "整改已答复"
     APPEAL_LODGED = "appeal_lodged", "有新申诉"
     CASE_DISPUTED = "case_disputed", "有意见分歧"
+
+
+class PictureLook(Term):
+    """How one person wants pictures of spaces to look until they are clicked."""
+
+    PLAIN = "plain", "原样"
+    BLUR = "blur", "模糊"
+    GREY = "grey", "灰度"

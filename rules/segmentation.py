@@ -39,6 +39,11 @@ def _tokenizer() -> jieba.Tokenizer:
     return tokenizer
 
 
+def words(text: str) -> list[str]:
+    """A text in words, in order; together they are the text."""
+    return list(_tokenizer().cut(text, HMM=False))
+
+
 def frequency(word: str) -> int:
     """How often the tokeniser's dictionary saw a word; 0 for what it does not know."""
     known: int = _dictionary().get(word, 0)

@@ -121,8 +121,7 @@ def load_case(
     Raises:
         UserError: the campaign has no such space that may be seen.
     """
-    known = campaign_facts(session, campaign, scope)
-    facts = next((each for each in known if each.nomination.code == code), None)
+    facts = next(iter(campaign_facts(session, campaign, scope, code)), None)
     if facts is None:
         raise UserError(
             f"campaign {campaign.code} has no space {code}",

@@ -25,7 +25,7 @@ from models.tables import (
 )
 from models.vocabulary import FeedEvent
 from service.nominations import NominatedSpace, current_nominations
-from service.scope import EVERYTHING, Scope, space_ids
+from service.scope import EVERYTHING, Scope
 
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
@@ -48,10 +48,15 @@ class SpaceFacts:
 
 
 def campaign_facts(
-    session: Session, campaign: Campaign, scope: Scope = EVERYTHING
+    session: Session, campaign: Campaign, scope: Scope = EVERYTHING, code: str | None = None
 ) -> list[SpaceFacts]:
-    """Every space of the campaign that may be seen, in the order of first import."""
+    """Every space of the campaign that may be seen, in the order of first import.
+
+    With ``code`` only that space's rows are read, however many spaces the campaign has.
+    """
     own = (col(Space.campaign_id) == campaign.id) & scope.covers(col(Space.id))
+    if code is not None:
+        own &= col(Space.code) == code
     snapshots = _newest(session, Snapshot, col(Snapshot.space_id), own, *_SNAPSHOT_ORDER)
     screenings = _newest(session, Screening, col(Screening.snapshot_id), own, *_SCREENING_ORDER)
     issued = own & (col(Verdict.event) != FeedEvent.STALED)
@@ -59,9 +64,9 @@ def campaign_facts(
     screening_by_snapshot = {row.snapshot_id: row for row in screenings}
     verdict_by_space = {row.space_id: row for row in verdicts}
     snapshot_by_space = {row.space_id: row for row in snapshots}
-    seen = space_ids(session, scope, campaign)
+    seen = set(session.exec(select(Space.id).where(own)))
     facts = []
-    for nomination in current_nominations(session, campaign):
+    for nomination in current_nominations(session, campaign, code):
         if nomination.space_id not in seen:
             continue
         snapshot = snapshot_by_space.get(nomination.space_id)

@@ -72,12 +72,17 @@ class ImportResult:
         return len({problem.row for problem in self.refused})
 
 
-def current_nominations(session: Session, campaign: Campaign) -> list[NominatedSpace]:
-    """What is in force for every space of the campaign, in the order of first import."""
+def current_nominations(
+    session: Session, campaign: Campaign, code: str | None = None
+) -> list[NominatedSpace]:
+    """What is in force for every space of the campaign (or the one), in the order of first import."""
+    chosen = col(Space.campaign_id) == campaign.id
+    if code is not None:
+        chosen &= col(Space.code) == code
     newest = (
         select(Nomination.space_id, func.max(Nomination.revision).label("revision"))
         .join(Space, col(Space.id) == col(Nomination.space_id))
-        .where(Space.campaign_id == campaign.id)
+        .where(chosen)
         .group_by(col(Nomination.space_id))
         .subquery()
     )

@@ -31,6 +31,9 @@ class Snapshots(Protocol):
     def screenshot(self, name: str, page_url: str, strip: int = 0) -> bytes | None:
         """A strip of the screenshot of a page as JPEG, one picture pixel a CSS pixel."""
 
+    def body(self, name: str, url: str) -> bytes | None:
+        """The bytes of a file or picture that the visit brought home."""
+
 
 #: What a lost or damaged object raises. It must not take a page down: ``spaceaudit verify`` names it.
 _UNREADABLE = (StoreError, zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError)
@@ -70,6 +73,15 @@ class StoredSnapshots:
             _tell(name, error)
             return None
 
+    def body(self, name: str, url: str) -> bytes | None:
+        """The bytes of a file or picture: they stand where its address led to in the end."""
+        try:
+            with self._open(name) as reader:
+                return _body(reader, url)
+        except _UNREADABLE as error:
+            _tell(name, error)
+            return None
+
     def _read_manifest(self, name: str) -> Manifest:
         with self._open(name) as reader:
             return reader.manifest
@@ -78,6 +90,13 @@ class StoredSnapshots:
     def _open(self, name: str) -> Iterator[SnapshotReader]:
         with self._store.reader(name) as reader:
             yield reader
+
+
+def _body(reader: SnapshotReader, url: str) -> bytes | None:
+    found = next((each for each in reader.manifest.resources if each.url == url), None)
+    led_to = found.attempts[-1].final_url if found and found.attempts else None
+    body = reader.body(led_to) if led_to else None
+    return body if body is not None else reader.body(url)
 
 
 def _tell(name: str, error: Exception) -> None:

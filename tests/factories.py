@@ -165,6 +165,7 @@ class StubSnapshots:
 
     manifests: dict[str, Manifest] = field(default_factory=dict)
     pages: dict[tuple[str, str], tuple[TextBlock, ...]] = field(default_factory=dict)
+    bodies: dict[tuple[str, str], bytes] = field(default_factory=dict)
 
     def manifest(self, name: str) -> Manifest | None:
         return self.manifests.get(name)
@@ -175,6 +176,9 @@ class StubSnapshots:
     def screenshot(self, name: str, page_url: str, strip: int = 0) -> bytes | None:
         blocks = () if strip else self.blocks(name, page_url)
         return draw_page(blocks) if blocks else None
+
+    def body(self, name: str, url: str) -> bytes | None:
+        return self.bodies.get((name, url))
 
 
 def draw_page(blocks: Sequence[TextBlock]) -> bytes:

@@ -74,6 +74,27 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("GET", "/snapshots/{snapshot}/pages/{number}.jpg"): Route(
         "/snapshots/sn0/pages/0.jpg", own="/snapshots/sn2/pages/0.jpg"
     ),
+    ("GET", "/campaigns/{campaign}/spaces/{space}/changes"): Route(
+        f"{C}/spaces/{OTHER}/changes", own=f"{C}/spaces/{OWN}/changes"
+    ),
+    ("GET", "/campaigns/{campaign}/spaces/{space}/files/{resource}/pages/{page}.jpg"): Route(
+        f"{C}/spaces/{OTHER}/files/1/pages/1.jpg"
+    ),
+    ("GET", "/campaigns/{campaign}/spaces/{space}/findings/{finding}/picture.jpg"): Route(
+        f"{C}/spaces/{OTHER}/findings/fd_sc0_0/picture.jpg"
+    ),
+    ("POST", "/campaigns/{campaign}/spaces/{space}/openings"): Route(
+        f"{C}/spaces/{OTHER}/openings", form={"finding": "fd_sc0_1", "why": "核对电话"}
+    ),
+    ("POST", "/campaigns/{campaign}/spaces/{space}/files/{resource}"): Route(
+        f"{C}/spaces/{OTHER}/files/1", form={"why": "核对附件"}
+    ),
+    ("POST", "/campaigns/{campaign}/spaces/{space}/pictures"): Route(
+        f"{C}/spaces/{OTHER}/pictures", form={"look": "blur"}
+    ),
+    ("POST", "/campaigns/{campaign}/spaces/{space}/drafts"): Route(
+        f"{C}/spaces/{OTHER}/drafts", form={"finding": "fd_sc0_0", "text": "草稿"}
+    ),
     ("GET", "/assets/{digest}/{name}"): Route("/assets/x/site.css", alone=True),
     ("GET", "/login"): Route("/login", 303, alone=True),
     ("POST", "/login"): Route("/login", 422, alone=True),

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from service.api import PREFIX, create_api
+from service.attachments import Attachments
 from service.desk import Desk
 from service.replay import ReplaySite
 from service.web.access import (
@@ -58,6 +59,7 @@ def build_app(desk: Desk, settings: WebSettings) -> FastAPI:
     app = FastAPI(title="spaceaudit", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.desk = desk
     app.state.settings = settings
+    app.state.attachments = Attachments(desk.snapshots)
     for router in ROUTERS:
         app.include_router(router)
     app.mount(PREFIX, create_api(desk))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from PIL import Image, UnidentifiedImageError
@@ -15,12 +15,14 @@ from models.vocabulary import Part
 from service.case import Case, CaseFinding
 from service.nominations import NominatedSpace
 from service.snapshots import Snapshots
+from service.veil import Veil
 from service.wording import masked
 
 #: CSS pixels that a box stands off the characters it frames.
 BOX_MARGIN = 3
-#: Families whose boxes are filled on the screenshot, so that the numbers under them stay private.
-COVERED_FAMILIES = frozenset({"personal-data"})
+_IN_FILES = (Part.ATTACHMENT, Part.LINK)
+#: Hides personal data; the answer is as long as the text.
+Hide = Callable[[str], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +34,8 @@ class Box:
     y: float
     width: float
     height: float
-
-    @property
-    def covered(self) -> bool:
-        """Whether what it frames is hidden."""
-        return self.finding.row.family in COVERED_FAMILIES
+    #: Whether what it frames is hidden.
+    covered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +86,49 @@ class Leaf:
 
 
 @dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell of a table around a finding."""
+
+    pieces: tuple[Piece, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The cells around a finding in a sheet: letters of the columns, and rows by their number."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[int, tuple[Cell, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A page of a file, or a picture, as it is shown: where it is served, its size, and boxes on it."""
+
+    address: str
+    picture: Picture
+
+
+@dataclass(frozen=True, slots=True)
+class AttachedPlace:
+    """One place of a file in which something was found: a page, a slide, a sheet, a paragraph.
+
+    Attributes:
+        passages: The text of the place with its marks, in order.
+        withheld: The picture is not shown, since it holds personal data that no box can cover.
+    """
+
+    label: str
+    passages: tuple[Passage, ...]
+    grid: Grid | None = None
+    drawn: Drawn | None = None
+    withheld: bool = False
+
+
+#: Gives what of an attachment is shown, by its leaf.
+Attached = Callable[[Leaf], tuple[AttachedPlace, ...]]
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """What the left side shows: all leaves to switch between, and the one that is open."""
 
@@ -94,26 +136,42 @@ class Evidence:
     leaf: Leaf | None
     picture: Picture | None
     passages: tuple[Passage, ...]
+    #: What of an attachment is shown at its place; none for pages.
+    places: tuple[AttachedPlace, ...] = ()
+
+    @property
+    def unframed(self) -> tuple[CaseFinding, ...]:
+        """Findings of the open leaf that no box frames on its picture."""
+        framed = {box.finding.row.id for box in self.picture.boxes} if self.picture else set()
+        found = self.leaf.findings if self.leaf else ()
+        return tuple(each for each in found if each.row.id not in framed)
 
     def leaf_of(self, finding: CaseFinding) -> Leaf | None:
         """Where a finding is to be seen."""
         return next((leaf for leaf in self.leaves if finding in leaf.findings), None)
 
 
-def make_evidence(case: Case, snapshots: Snapshots, number: int) -> Evidence:
+def make_evidence(
+    case: Case, snapshots: Snapshots, number: int, veil: Veil, attached: Attached | None = None
+) -> Evidence:
     """The evidence of a case, open at the leaf of this number (from 0)."""
     leaves = _leaves(case)
     leaf = leaves[min(number, len(leaves) - 1)] if leaves else None
     if leaf is None or leaf.page is None or case.snapshot is None:
-        passages = tuple(_context(each) for each in leaf.findings) if leaf else ()
-        return Evidence(leaves, leaf, None, passages)
+        passages = tuple(_context(each, veil) for each in leaf.findings) if leaf else ()
+        places = attached(leaf) if attached and leaf and leaf.resource else ()
+        return Evidence(leaves, leaf, None, passages, places)
     wacz = case.snapshot.wacz
     return Evidence(
         leaves=leaves,
         leaf=leaf,
-        picture=_picture(_strips(snapshots, wacz, leaf.page), leaf.findings),
+        picture=_picture(
+            strip_sizes(snapshots, wacz, leaf.url, leaf.page.screenshot_strips),
+            leaf.findings,
+            veil,
+        ),
         passages=tuple(
-            _passage(block, leaf.findings) for block in snapshots.blocks(wacz, leaf.url)
+            _passage(block, leaf.findings, veil) for block in snapshots.blocks(wacz, leaf.url)
         ),
     )
 
@@ -153,14 +211,21 @@ def _on_page(finding: Finding, page: PageCapture) -> bool:
 
 
 def _in_file(finding: Finding, resource: Resource) -> bool:
-    return finding.part is Part.ATTACHMENT and finding.url == resource.url
+    return finding.part in _IN_FILES and finding.url == resource.url
 
 
-def _strips(snapshots: Snapshots, wacz: str, page: PageCapture) -> tuple[tuple[int, int], ...]:
-    """The sizes of the screenshot's strips, as far as they can be read one after the other."""
+def findings_on(page: PageCapture, findings: Iterable[Finding]) -> list[Finding]:
+    """The findings that stand on a page, or in a picture on it."""
+    return [each for each in findings if _on_page(each, page)]
+
+
+def strip_sizes(
+    snapshots: Snapshots, wacz: str, url: str, most: int
+) -> tuple[tuple[int, int], ...]:
+    """Width and height of a screenshot's first strips, as far as they can be read."""
     sizes: list[tuple[int, int]] = []
-    for number in range(page.screenshot_strips):
-        size = _size(snapshots.screenshot(wacz, page.url, number))
+    for number in range(most):
+        size = _size(snapshots.screenshot(wacz, url, number))
         if size is None:
             break
         sizes.append(size)
@@ -179,7 +244,7 @@ def _size(jpeg: bytes | None) -> tuple[int, int] | None:
 
 
 def _picture(
-    strips: tuple[tuple[int, int], ...], findings: Sequence[CaseFinding]
+    strips: tuple[tuple[int, int], ...], findings: Sequence[CaseFinding], veil: Veil
 ) -> Picture | None:
     if not strips:
         return None
@@ -190,6 +255,7 @@ def _picture(
             y - BOX_MARGIN,
             box_width + 2 * BOX_MARGIN,
             box_height + 2 * BOX_MARGIN,
+            veil.covers(finding.row),
         )
         for finding in findings
         for x, y, box_width, box_height in finding.row.boxes or ()
@@ -197,9 +263,9 @@ def _picture(
     return Picture(strips, boxes)
 
 
-def _passage(block: TextBlock, findings: Sequence[CaseFinding]) -> Passage:
+def _passage(block: TextBlock, findings: Sequence[CaseFinding], hide: Hide) -> Passage:
     inside = [each for each in findings if _is_in(each.row, block)]
-    return Passage(block.locator, block.role, tuple(cut(block.text, inside)))
+    return Passage(block.locator, block.role, tuple(cut(block.text, inside, hide)))
 
 
 def _is_in(finding: Finding, block: TextBlock) -> bool:
@@ -207,9 +273,9 @@ def _is_in(finding: Finding, block: TextBlock) -> bool:
     return same_place and block.text[finding.start : finding.end] == finding.text
 
 
-def cut(text: str, findings: Sequence[CaseFinding]) -> list[Piece]:
+def cut(text: str, findings: Sequence[CaseFinding], hide: Hide = masked) -> list[Piece]:
     """The text in pieces, each finding's span one of them; what overlaps an earlier one is left out."""
-    hidden = masked(text)
+    hidden = hide(text)
     pieces: list[Piece] = []
     done = 0
     for each in sorted(findings, key=lambda each: each.row.start):
@@ -222,17 +288,17 @@ def cut(text: str, findings: Sequence[CaseFinding]) -> list[Piece]:
     return [piece for piece in pieces if piece.text]
 
 
-def _context(finding: CaseFinding) -> Passage:
-    return Passage(finding.row.locator, "text", tuple(in_context(finding)))
+def _context(finding: CaseFinding, hide: Hide) -> Passage:
+    return Passage(finding.row.locator, "text", tuple(in_context(finding, hide)))
 
 
-def in_context(finding: CaseFinding) -> list[Piece]:
+def in_context(finding: CaseFinding, hide: Hide = masked) -> list[Piece]:
     """The words of a finding among the words around it."""
     context, words = finding.row.context, finding.row.text
     start = context.find(words)
     if start < 0:
-        return [Piece(masked(words), finding)]
+        return [Piece(hide(words), finding)]
     end = start + len(words)
-    hidden = masked(context)
+    hidden = hide(context)
     pieces = [Piece(hidden[:start]), Piece(hidden[start:end], finding), Piece(hidden[end:])]
     return [piece for piece in pieces if piece.text]

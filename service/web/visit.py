@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 from models.account_tables import WebSession
 from models.tables import Campaign
 from models.vocabulary import FlashLevel
+from service.attachments import Attachments
 from service.desk import Desk
 from service.scope import NOTHING, Scope, visible_campaign
 from service.sessions import Browser, add_flash
@@ -55,6 +56,12 @@ class Visit:
         if self.visitor is None:
             raise LoginNeeded
         return self.visitor
+
+    @property
+    def attachments(self) -> Attachments:
+        """The files of snapshots, opened in confined processes."""
+        attachments: Attachments = self.request.app.state.attachments
+        return attachments
 
     @property
     def browser(self) -> Browser:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from service.web.pages import account, admin, campaigns, cases, feed, login, queue
+from service.web.pages import account, admin, campaigns, cases, evidence, feed, login, queue
 
 #: What the application includes. A new area adds its module here.
 ROUTERS: tuple[APIRouter, ...] = (
@@ -13,6 +13,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     campaigns.router,
     cases.router,
     queue.router,
+    evidence.router,
     feed.router,
     admin.router,
 )

@@ -15,21 +15,26 @@ from audit.opinions import NotYoursError
 from audit.review import DecisionError
 from models.review_tables import ReviewCase
 from models.tables import Campaign, Finding, Space
-from models.vocabulary import Action, Permission
+from models.vocabulary import Action, OpenedThing, Permission, PictureLook
 from rules.reasons import load_reasons
 from service.case import Case, load_case
+from service.changes import earlier_snapshot
 from service.deciding import ConflictError, Ruling, take
+from service.drafts import forget_draft, notes_of
 from service.errors import UserError
+from service.history import pasts
+from service.openings import has_open
+from service.preferences import picture_look
 from service.replay import ReplaySite
-from service.scope import Scope, visible_snapshot, visible_space
+from service.scope import Scope, visible_space
+from service.veil import Veil, is_private
 from service.web.access import needs
-from service.web.evidence import Leaf, make_evidence
+from service.web.attached import Opened, places_of
+from service.web.evidence import Attached, AttachedPlace, Leaf, make_evidence
+from service.web.pages.evidence import draft_subject, veil_of
 from service.web.rendering import case_address
 from service.web.visit import CampaignNamed, Visit, VisitNeeded, not_found, unprocessable
 from service.web.work import work_of
-
-#: A snapshot never changes, so neither do its screenshots.
-FOREVER = "private, max-age=31536000, immutable"
 
 router = APIRouter()
 
@@ -52,18 +57,60 @@ def case(
         found = load_case(visit.session, visit.desk, campaign, space, visit.scope)
     except UserError as error:
         raise not_found(f"没有编号为 {space} 的空间,或不在您的范围内") from error
-    evidence = make_evidence(found, visit.desk.snapshots, query.page)
+    rows = [each.row for each in found.findings]
+    veil = veil_of(visit, found.nomination.space_id, rows)
+    attached = _attached(visit, found, veil)
+    evidence = make_evidence(found, visit.desk.snapshots, query.page, veil, attached)
     decides, at = visit.who.may(Permission.CASES_DECIDE), visit.desk.clock()
     work = work_of(visit.session, found, visit.who.user_id, at) if decides else None
     values = {
         "campaign": campaign,
         "case": found,
         "evidence": evidence,
+        "veil": veil,
         "replay": _replay_address(visit.request, found, evidence.leaf),
         "may_decide": work is not None and not work.own_unit,
         "work": work,
+        **_surroundings(visit, found),
     }
     return visit.page("cases/case.html", values)
+
+
+def _attached(visit: Visit, found: Case, veil: Veil) -> Attached | None:
+    """How attachments of the case are opened at the places of findings."""
+    snapshot = found.snapshot
+    if snapshot is None:
+        return None
+    files = f"{case_address(found.campaign.code, found.nomination.code)}/files"
+
+    def places(leaf: Leaf) -> tuple[AttachedPlace, ...]:
+        key = leaf.resource.id if leaf.resource else None
+        opened = Opened(visit.attachments, snapshot.wacz, veil, f"{files}/{key}")
+        return places_of(opened, leaf)
+
+    return places
+
+
+def _surroundings(visit: Visit, found: Case) -> dict[str, object]:
+    """What the page shows beside the evidence: history, the visitor's own notes and wishes."""
+    user, space = visit.who.user_id, found.nomination.space_id
+    fingerprints = [each.row.fingerprint for each in found.findings]
+    return {
+        "pasts": pasts(visit.session, space, fingerprints, visit.scope),
+        "drafts": notes_of(visit.session, user_id=user, space_id=space),
+        "look": picture_look(visit.session, user),
+        "looks": tuple(PictureLook),
+        "may_open": visit.who.may(Permission.PERSONAL_DATA_OPEN),
+        "private": any(is_private(each.row) for each in found.findings),
+        "replay_open": has_open(
+            visit.session,
+            OpenedThing.REPLAY,
+            user_id=user,
+            space_id=space,
+            now=visit.desk.clock(),
+        ),
+        "earlier": earlier_snapshot(visit.session, space, found.snapshot),
+    }
 
 
 def _replay_address(request: Request, found: Case, leaf: Leaf | None) -> str | None:
@@ -76,19 +123,6 @@ def _replay_address(request: Request, found: Case, leaf: Leaf | None) -> str | N
     moment = page.attempts[-1].started_at if page.attempts else found.snapshot.taken_at
     url = page.final_url or page.url
     return site.address(request.url.hostname or "", digest, url, moment)
-
-
-@router.get("/snapshots/{snapshot}/pages/{number}.jpg", dependencies=needs(Permission.SPACES_READ))
-def screenshot(visit: VisitNeeded, snapshot: str, number: int, strip: int = 0) -> Response:
-    """A strip of the screenshot of a page of a snapshot, by the page's number."""
-    row = visible_snapshot(visit.session, visit.scope, snapshot)
-    manifest = visit.desk.snapshots.manifest(row.wacz) if row else None
-    if row is None or manifest is None or not 0 <= number < len(manifest.pages):
-        raise not_found("没有这张截图")
-    jpeg = visit.desk.snapshots.screenshot(row.wacz, manifest.pages[number].url, strip)
-    if jpeg is None:
-        raise not_found("没有这张截图")
-    return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": FOREVER})
 
 
 class DecisionForm(BaseModel):
@@ -125,6 +159,10 @@ def decision(
     except (DecisionError, UserError) as error:
         visit.session.rollback()
         raise unprocessable(f"未能保存:{error}") from error
+    subject = draft_subject(
+        about.space_id if isinstance(about, Finding) else about.id or 0, form.finding
+    )
+    forget_draft(visit.session, visit.who.user_id, subject)
     place = f"f-{form.finding}" if form.finding else "verdict"
     return visit.done(f"{case_address(campaign.code, space)}?page={form.page}#{place}")
 

@@ -97,7 +97,7 @@ for (const card of cards) {
     if (!event.target.closest("a, button, summary, form, label")) open(card);
   });
 }
-for (const box of document.querySelectorAll(".shot a, .text mark")) {
+for (const box of document.querySelectorAll(".shot a, .drawn a, .text mark")) {
   box.addEventListener("click", (event) => {
     const card = document.getElementById(`f-${box.dataset.finding}`);
     if (card) { event.preventDefault(); choose(card); }
