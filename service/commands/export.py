@@ -51,7 +51,7 @@ def notices(
     engine = open_database(config)
     with session(engine) as current:
         row, now = find_campaign(current, campaign), config.clock()
-        rows = [_HEAD]
+        rows: list[tuple[str, ...]] = [_HEAD]
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as bundle:
             for each in listed_notices(current, row, now):
