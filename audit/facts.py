@@ -8,6 +8,7 @@ from sqlmodel import Session, select
 
 from audit.records import newest_screening, newest_snapshot
 from audit.review import ReviewedFinding, decisions, in_force, rejected, with_states
+from audit.sign_offs import levels_signed
 from audit.verdict import Facts
 from models.tables import Coverage, Decision, Finding, Resource, Snapshot
 
@@ -35,6 +36,7 @@ def facts_of(current: Session, space_id: int) -> Facts:
         word_content=_content_of(current, held.get(None)),
         rejected_before=rejected(taken),
         screened=screening is not None,
+        signed=levels_signed(current, snapshot),
     )
 
 

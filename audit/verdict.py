@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from sqlmodel import Session, col, func, select
@@ -31,6 +32,7 @@ from models.vocabulary import (
     FindingState,
     Openness,
     Severity,
+    SignOffLevel,
     VerdictReason,
     VerdictState,
     Visibility,
@@ -50,6 +52,21 @@ _ORDER = {reason: number for number, reason in enumerate(VerdictReason)}
 
 #: Files that are there but of no use, apart from those that are kept back.
 BROKEN = frozenset({Openness.MISSING, Openness.EMPTY, Openness.CORRUPT})
+
+
+#: What is missing when a level has not signed.
+SIGN_OFF_WORDS: Mapping[SignOffLevel, str] = MappingProxyType(
+    {
+        SignOffLevel.TEACHER: "教师同意开放",
+        SignOffLevel.SCHOOL: "学校安全签署",
+        SignOffLevel.COUNTY: "县区安全签署",
+        SignOffLevel.CITY: "市级安全签署",
+    }
+)
+
+#: A person's word that what was asked is mended. It passes the content, but says nothing of what no
+#: machine could read, so it closes no gap of coverage.
+MENDED = "mended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +120,8 @@ class Facts:
     #: Whether a person's rejection holds that no person took back (on the space or any finding).
     rejected_before: bool = False
     screened: bool = False
+    #: Levels whose word is on record and holds for this content.
+    signed: frozenset[SignOffLevel] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +142,7 @@ def judge(facts: Facts, policy: Policy) -> Judged:
         *_people(facts),
         *_findings(facts.findings, policy),
         *_coverage(facts, policy),
+        *_sign_offs(facts, policy),
     ]
     return _settled(grounds)
 
@@ -182,6 +202,11 @@ def _passed(facts: Facts) -> bool:
     return same_content or word.snapshot_id == facts.snapshot.id
 
 
+def _seen(facts: Facts) -> bool:
+    """Whether a person passed this content having looked at what was not screened."""
+    return _passed(facts) and facts.word is not None and facts.word.reason != MENDED
+
+
 def _findings(findings: Sequence[ReviewedFinding], policy: Policy) -> list[Ground]:
     confirmed = [i for i in findings if i.state is FindingState.CONFIRMED]
     holding = [
@@ -209,9 +234,18 @@ def _coverage(facts: Facts, policy: Policy) -> list[Ground]:
     counted = tally(facts.ledger)
     # An empty ledger has no gaps either: a space of which no page was read is not clean.
     clean = counted.screened.get(CoverageKind.PAGE, 0) > 0 and counted.allowed(policy)
-    if facts.screened and (clean or _passed(facts)):
+    if facts.screened and (clean or _seen(facts)):
         return []
     return [Ground(VerdictReason.COVERAGE_GAP, VerdictState.PENDING, counted.held_by(policy))]
+
+
+def _sign_offs(facts: Facts, policy: Policy) -> list[Ground]:
+    missing = [level for level in policy.required_sign_offs if level not in facts.signed]
+    if not missing:
+        return []
+    named = "缺:" + "、".join(SIGN_OFF_WORDS[level] for level in missing)
+    code = VerdictReason.SIGN_OFF_MISSING
+    return [Ground(code, VerdictState.PENDING, len(missing), basis=named)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,7 +320,7 @@ def issue_verdict(  # noqa: PLR0913  (a verdict is of a space, on a basis, by so
         visibility=facts.snapshot.visibility if facts.snapshot else None,
         reasons=[ground.as_json() for ground in judged.grounds],
         basis=basis.as_json(),
-        coverage=tally(facts.ledger).as_json(policy, seen=_passed(facts)),
+        coverage=tally(facts.ledger).as_json(policy, seen=_seen(facts)),
         decided_by=decided_by,
         decided_at=now,
         valid_until=_valid_until(facts, policy),

@@ -257,6 +257,7 @@ class VerdictReason(Term):
     COVERAGE_GAP = "coverage_gap", "有内容未能筛查,待人工查看"
     REJECTED_BY_PERSON = "rejected_by_person", "经人工审核不予推荐"
     PERSON_MUST_PASS = "person_must_pass", "曾被人工否定,须人工复核通过"
+    SIGN_OFF_MISSING = "sign_off_missing", "逐级签署不全"
     ALL_CLEAR = "all_clear", "公开、开放、已筛查,无待处理问题"
     CONTENT_CHANGED = "content_changed", "空间内容已变化"
     RULES_CHANGED = "rules_changed", "规则已更新"
@@ -549,7 +550,20 @@ class NoticeEventKind(Term):
     RECHECK_ASKED = "recheck_asked", "申请复查"
     RECHECKED = "rechecked", "复查"
     CLOSED = "closed", "办结"
+    REOPENED = "reopened", "退回继续整改"
+    LINK_RENEWED = "link_renewed", "换发链接"
+    LINK_REVOKED = "link_revoked", "停用链接"
+    APPEALED = "appealed", "提出申诉"
+    APPEAL_DECIDED = "appeal_decided", "申诉审结"
     WITHDRAWN = "withdrawn", "撤回"
+
+
+class RecheckOutcome(Term):
+    """What a re-check found of one thing that a notice asks to mend."""
+
+    RECTIFIED = "rectified", "已整改"
+    STILL_THERE = "still_there", "仍然存在"
+    NOT_CHECKED = "not_checked", "未能复查"
 
 
 class AppealState(Term):

@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 from pydantic import Field, ValidationError, field_validator
 
-from models.vocabulary import Access, NotScreened, Openness, Severity, VerdictState
+from models.vocabulary import Access, NotScreened, Openness, Severity, SignOffLevel, VerdictState
 from rules.record import Record
 
 
@@ -30,6 +30,8 @@ class Policy(Record):
     allowed_gaps: frozenset[NotScreened]
     holding_severity: Severity
     valid_days: int = Field(gt=0)
+    #: Levels whose word has to be on record before a space can be eligible; none by default.
+    required_sign_offs: tuple[SignOffLevel, ...] = ()
     digest: str = ""
 
     @field_validator("openness")

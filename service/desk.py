@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import Engine
 from sqlmodel import Session
@@ -13,6 +14,9 @@ from audit.verdict import Basis
 from models.tables import Campaign, Snapshot, Verdict
 from rules.pack import RulePack
 from rules.policy import load_policy
+from service.nominations import NominatedSpace
+from service.printing import print_page
+from service.revisit import revisit_space
 from service.snapshots import Snapshots, StoredSnapshots
 from service.verdicts import issue_for
 from service.workbench import Workbench
@@ -28,6 +32,8 @@ class Desk:
         issue: Judges a space (by its key) anew after a decision of the named user, and appends
             the verdict if it says anything new.
         clock: The date-time in UTC.
+        revisit: Visits and screens one space now; whether a snapshot came of it. None: cannot.
+        print_pdf: Prints a page of ours (as HTML) to a PDF. None: cannot.
     """
 
     engine: Engine
@@ -36,6 +42,8 @@ class Desk:
     issue: Callable[[Session, Campaign, int, str], Verdict]
     clock: Callable[[], datetime]
     models: Mapping[str, str] = field(default_factory=dict)
+    revisit: Callable[[Campaign, NominatedSpace], bool] | None = None
+    print_pdf: Callable[[str], bytes] | None = None
 
     def basis(self, campaign: Campaign, newest: Snapshot | None) -> Basis:
         """What a verdict on a space of the campaign would stand on today."""
@@ -61,4 +69,6 @@ def desk_of(bench: Workbench) -> Desk:
         issue=issue,
         clock=bench.now,
         models=bench.tools.models,
+        revisit=partial(revisit_space, bench),
+        print_pdf=partial(print_page, bench.config.browser),
     )

@@ -18,14 +18,15 @@ from sqlmodel import select
 from starlette.applications import Starlette
 
 from models.database import migrate, open_engine, session
+from models.review_tables import Appeal, Notice, NoticeEvent, NoticeItem
 from models.tables import Nomination, Region, School, Space, Teacher
-from models.vocabulary import Permission, Role
+from models.vocabulary import AppealState, NoticeEventKind, NoticeState, Permission, Role
 from service.api_access import TokenRequirement
 from service.permissions import PERMISSIONS
 from service.web.access import Requirement, all_routes, require_declared, requirement_of
 from service.web.app import build_app, create_app
 from service.web.settings import WebSettings
-from tests.factories import CAMPAIGN, Made, add_campaign, make_desk
+from tests.factories import CAMPAIGN, NOW, Made, add_campaign, make_desk
 from tests.serving import client_of
 from tests.signing_in import OURS, add_account, bearer, csrf, log_in, post
 
@@ -121,6 +122,30 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("GET", "/api/v1/openapi.json"): Route("/api/v1/openapi.json", 200, alone=True),
     ("GET", "/api/v1/healthz"): Route("/api/v1/healthz", 200, alone=True),
     ("GET", "/api/v1/readyz"): Route("/api/v1/readyz", 200, alone=True),
+    ("GET", "/campaigns/{campaign}/notices"): Route(f"{C}/notices", None),
+    ("GET", "/campaigns/{campaign}/appeals"): Route(f"{C}/appeals", None),
+    ("GET", "/campaigns/{campaign}/spaces/{space}/notice"): Route(
+        f"{C}/spaces/{OTHER}/notice", own=f"{C}/spaces/{OWN}/notice"
+    ),
+    ("POST", "/campaigns/{campaign}/spaces/{space}/notice"): Route(f"{C}/spaces/{OTHER}/notice"),
+    ("GET", "/campaigns/{campaign}/spaces/{space}/sign-offs"): Route(
+        f"{C}/spaces/{OTHER}/sign-offs", own=f"{C}/spaces/{OWN}/sign-offs"
+    ),
+    ("POST", "/campaigns/{campaign}/spaces/{space}/sign-offs"): Route(
+        f"{C}/spaces/{OTHER}/sign-offs", form={"word": "sign"}
+    ),
+    # A notice and an appeal of the other county's space: ``made`` writes them.
+    ("GET", "/notices/{notice}"): Route("/notices/nt_other"),
+    ("POST", "/notices/{notice}"): Route("/notices/nt_other", form={"step": "close", "note": "x"}),
+    ("GET", "/notices/{notice}/notice.pdf"): Route("/notices/nt_other/notice.pdf"),
+    ("POST", "/appeals/{appeal}"): Route("/appeals/ap_other", form={"uphold": "true", "note": "x"}),
+    # By a link alone: what is behind a good one is in ``test_mend``.
+    ("GET", "/mend/{token}"): Route("/mend/nt_other.1.x"),
+    ("GET", "/mend/{token}/notice.pdf"): Route("/mend/nt_other.1.x/notice.pdf"),
+    ("POST", "/mend/{token}/answers"): Route("/mend/nt_other.1.x/answers", form={"name": "x"}),
+    ("POST", "/mend/{token}/appeals"): Route(
+        "/mend/nt_other.1.x/appeals", form={"item": "1", "name": "x", "grounds": "x"}
+    ),
     # Last: they end the session.
     ("POST", "/logout"): Route("/logout", 303, alone=True),
     ("POST", "/logout/everywhere"): Route("/logout/everywhere", 401, alone=True),
@@ -138,8 +163,45 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
     add_account(made, "甲县教师", Role.TEACHER, "甲县", "甲县第三中学", "林晓文1")
     add_account(made, "排名", Role.RANKING_CLIENT)
     add_account(made, "管理", Role.ADMINISTRATOR)
+    _add_notice_of_other(made)
     yield made
     engine.dispose()
+
+
+def _add_notice_of_other(made: Made) -> None:
+    """A notice to the other county's space, and an appeal on it."""
+    with session(made.desk.engine) as current:
+        space = current.exec(select(Space).where(Space.code == OTHER)).one()
+        common = {"space_id": space.id or 0, "number": 1, "issued_by_id": 1, "issued_at": NOW}
+        current.add(
+            Notice(id="nt_other", campaign_id=1, state=NoticeState.SENT, due_at=NOW, **common)
+        )
+        current.flush()
+        current.add(
+            Appeal(
+                id="ap_other",
+                space_id=space.id or 0,
+                notice_id="nt_other",
+                state=AppealState.LODGED,
+                lodged_name="x",
+                grounds="x",
+                lodged_at=NOW,
+            )
+        )
+        item = NoticeItem(
+            notice_id="nt_other", fingerprint="f", what="x", where="x", basis="", mend=""
+        )
+        current.add(item)
+        current.flush()
+        current.add(
+            NoticeEvent(
+                id="ne_other",
+                notice_id="nt_other",
+                kind=NoticeEventKind.APPEALED,
+                details={"appeal": "ap_other", "item": item.id},
+                at=NOW,
+            )
+        )
 
 
 @contextmanager
@@ -280,6 +342,10 @@ def test_nobody_signed_in_gets_nothing_but_the_log_in(made: Made) -> None:
         "/login",
         "/login/oidc",
         "/login/oidc/return",
+        "/mend/{token}",
+        "/mend/{token}/answers",
+        "/mend/{token}/appeals",
+        "/mend/{token}/notice.pdf",
     }
     with client_of(create_app(made.desk)) as client:
         for (method, path), route in ROUTES.items():

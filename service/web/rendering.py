@@ -118,6 +118,11 @@ def render(
     return answer
 
 
+def render_alone(template: str, values: Mapping[str, object]) -> str:
+    """A page that needs nothing but itself, to be printed."""
+    return _environment.get_template(template).render(**values)
+
+
 #: What to do about an error, by its status; others are told to go back.
 _ADVICE = {
     401: "请登录后再试。",

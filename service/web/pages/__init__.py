@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from service.web.pages import account, admin, campaigns, cases, evidence, feed, login, queue
+from service.web.pages import (
+    account,
+    admin,
+    appeals,
+    campaigns,
+    cases,
+    evidence,
+    feed,
+    login,
+    mend,
+    notices,
+    queue,
+    sign_offs,
+)
 
 #: What the application includes. A new area adds its module here.
 ROUTERS: tuple[APIRouter, ...] = (
@@ -16,4 +29,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     evidence.router,
     feed.router,
     admin.router,
+    notices.router,
+    mend.router,
+    appeals.router,
+    sign_offs.router,
 )
