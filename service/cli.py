@@ -37,6 +37,7 @@ from service.commands import (
     decide,
     doctor,
     nominations,
+    notify,
     profile,
     rank,
     report,
@@ -132,6 +133,7 @@ COMMANDS = (
     train,
     users,
     tokens,
+    notify,
     config,
 )
 

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from service.web.pages import account, admin, campaigns, cases, feed, login
+from service.web.pages import (
+    account,
+    admin,
+    campaigns,
+    cases,
+    channels,
+    dash,
+    feed,
+    login,
+    quality,
+    trail,
+)
 
 #: What the application includes. A new area adds its module here.
 ROUTERS: tuple[APIRouter, ...] = (
@@ -14,4 +25,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     cases.router,
     feed.router,
     admin.router,
+    dash.router,
+    quality.router,
+    trail.router,
+    channels.router,
 )
