@@ -46,6 +46,9 @@ STATES = (
     VerdictState.UNDETERMINED,
     VerdictState.STALE,
 )
+#: Tones of these columns and the one without a verdict; and of severities, the worst first.
+STATE_TONES = ("good", "bad", "wait", "unknown", "old", "none")
+SEVERITY_TONES = ("bad", "wait", "note")
 NO_VERDICT, NOT_VISITED = "尚无结论", "尚未抓取"
 #: States of a case in which nothing is left to do.
 SETTLED = (CaseState.DECIDED, CaseState.UPHELD, CaseState.OVERTURNED)
@@ -69,6 +72,8 @@ class Table:
     rows: Sequence[Sequence[Cell]]
     drawn: Sequence[int]
     note: str = ""
+    #: How each drawn column is coloured (``charts.js``); none: all alike.
+    tones: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +150,7 @@ def _counties(
     note = "完成指已有现行的“合格”或“不予推荐”结论;截止为该县区各案件中最迟的一件。"
     first = 3
     drawn = range(first, first + len(labels))
-    return Table("counties", "各县区进度", head, rows, drawn, note)
+    return Table("counties", "各县区进度", head, rows, drawn, note, STATE_TONES)
 
 
 def _county(
@@ -221,7 +226,7 @@ def _families(session: Session, screenings: Sequence[str]) -> Table:
     ]
     head = ("类别", *(each.label for each in order), "合计")
     note = "各空间最近一次筛查的线索数,包括已经人工处理的。"
-    return Table("families", "线索类别", head, rows, range(1, 1 + len(order)), note)
+    return Table("families", "线索类别", head, rows, range(1, 1 + len(order)), note, SEVERITY_TONES)
 
 
 def _family_label(family: str) -> str:

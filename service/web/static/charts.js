@@ -3,7 +3,10 @@
 "use strict";
 
 // Colours that differ in lightness too, for those who cannot tell the hues apart.
-const COLOURS = ["#2f8f5b", "#b9433b", "#e0a63b", "#7d63b8", "#9aa7b5", "#c9d3de"];
+const TONES = {
+  good: "#2f8f5b", bad: "#b9433b", wait: "#e0a63b", unknown: "#7d63b8", old: "#9aa7b5",
+  none: "#c9d3de", note: "#3d7fb8",
+};
 const drawn = [];
 
 function numbersOf(table) {
@@ -12,7 +15,7 @@ function numbersOf(table) {
   return {
     names: rows.map((row) => row.cells[0].textContent),
     series: heads.flatMap((head, at) => ("drawn" in head.dataset
-      ? [{ name: head.textContent, data: rows.map((row) => Number(row.cells[at].textContent)) }]
+      ? [{ name: head.textContent, color: TONES[head.dataset.drawn], data: rows.map((row) => Number(row.cells[at].textContent)) }]
       : [])),
   };
 }
@@ -22,11 +25,10 @@ function optionOf(table) {
   const style = getComputedStyle(document.body);
   return {
     animation: false,
-    color: COLOURS,
     backgroundColor: style.getPropertyValue("--paper").trim() || "#ffffff",
     textStyle: { color: style.color, fontFamily: style.fontFamily },
     tooltip: { trigger: "axis", renderMode: "richText" },
-    legend: series.length > 1 ? { textStyle: { color: style.color }, type: "scroll" } : undefined,
+    legend: series.length > 1 ? { textStyle: { color: style.color }, type: "scroll", top: 0 } : undefined,
     grid: { left: 8, right: 24, top: series.length > 1 ? 36 : 12, bottom: 8, containLabel: true },
     xAxis: { type: "value", axisLabel: { color: style.color } },
     yAxis: {
