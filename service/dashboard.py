@@ -195,7 +195,7 @@ def _openness(session: Session, snapshots: Sequence[str]) -> Table:
             .group_by(col(Resource.openness))
         )
         for openness, number in session.exec(query):
-            counts[openness] += number
+            counts[Openness(openness)] += number
     total = sum(counts.values())
     rows = [
         (
@@ -220,7 +220,7 @@ def _families(session: Session, screenings: Sequence[str]) -> Table:
     totals = Counter({family: 0 for family, _ in counts})
     for (family, _), number in counts.items():
         totals[family] += number
-    rows = [
+    rows: list[Sequence[Cell]] = [
         (_family_label(family), *(counts[family, each] for each in order), number)
         for family, number in totals.most_common()
     ]
@@ -250,7 +250,7 @@ def _times(session: Session, campaign: Campaign, scope: Scope) -> Table:
     )
     spent: dict[CaseEventKind, list[int]] = defaultdict(list)
     for kind, seconds in session.exec(query):
-        spent[kind].append(seconds or 0)
+        spent[CaseEventKind(kind)].append(seconds or 0)
     rows = [
         (kind.label, len(spent[kind]), _minutes(statistics.median(spent[kind])), _most(spent[kind]))
         for kind in CaseEventKind

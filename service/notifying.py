@@ -107,7 +107,8 @@ def plugin_of(address: str) -> apprise.NotifyBase:
 def shown_address(address: str) -> str:
     """The address without its secrets, for pages."""
     try:
-        return str(plugin_of(address).url(privacy=True)).partition("?")[0]
+        shown = plugin_of(address).url(privacy=True)  # type: ignore[no-untyped-call]
+        return str(shown).partition("?")[0]
     except ChannelError:
         return "(无法识别)"
 

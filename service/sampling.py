@@ -228,7 +228,8 @@ def reviewers_agreement(session: Session, campaign: Campaign, scope: Scope) -> A
         )
         .order_by(col(Opinion.at), col(Opinion.id))
     )
-    firsts, seconds = {}, {}
+    firsts: dict[tuple[int, str | None], str] = {}
+    seconds: dict[tuple[int, str | None], str] = {}
     for each in session.exec(query):
         kept = firsts if each.round is ReviewRound.FIRST else seconds
         kept[each.space_id, each.fingerprint] = each.action.value
