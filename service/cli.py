@@ -39,6 +39,7 @@ from service.commands import (
     doctor,
     export,
     nominations,
+    notify,
     profile,
     rank,
     report,
@@ -136,6 +137,7 @@ COMMANDS = (
     classifiers,
     users,
     tokens,
+    notify,
     config,
 )
 

@@ -21,13 +21,18 @@ from models.audit_log import record
 from models.database import session, take_writer_lock
 from models.manifest import Manifest
 from models.tables import Campaign, Crawl, Snapshot, Space
-from models.vocabulary import VerdictState, Visibility
+from models.vocabulary import NotifiedEvent, VerdictState, Visibility
 from rules.policy import load_policy
 from service.config import Config
 from service.nominations import NominatedSpace, current_nominations
+from service.notifying import Message, notify
+from service.progress import Reporter
 from service.stamps import record_stamp
 from service.verdicts import basis_of
 from service.workbench import Workbench
+
+#: Events of a crawl that its progress tells; pages and files would be a write each.
+TOLD = frozenset({"stored", "failed", "waiting"})
 
 
 @dataclass(slots=True)
@@ -95,7 +100,12 @@ def crawl(
         update={"spaces": tuple(t for t in order.spaces if t.space not in done)}
     )
 
+    reporter = _reporter(bench, order, done)
+
     def heard(progress: Progress) -> None:
+        if progress.event in TOLD:
+            why = progress.details.get("why", progress.space)
+            reporter.step(progress.event, progress.space, str(why), bench.now())
         if progress.event == "stored":
             for receipt in receipts(order):
                 if receipt.space == progress.space:
@@ -105,13 +115,44 @@ def crawl(
             result.failed.append(progress.space)
         follow(progress)
 
-    if left.spaces:
-        run(left, heard)
+    try:
+        if left.spaces:
+            run(left, heard)
+    except Exception as error:
+        reporter.finish(f"中止:{type(error).__name__}", bench.now())
+        _tell(bench, campaign, result, NotifiedEvent.CRAWL_FAILED)
+        raise
     with session(bench.engine) as current:
         row = current.get_one(Crawl, order.crawl_id)
         row.finished_at = bench.now()
         current.add(row)
+    reporter.finish("全部访问完毕", bench.now())
+    _tell(bench, campaign, result, NotifiedEvent.CRAWL_FINISHED)
     return result
+
+
+def _tell(bench: Workbench, campaign: str, result: CrawlResult, event: NotifiedEvent) -> None:
+    """Into the outbox: a crawl ended, or broke off."""
+    now = bench.now()
+    message = Message(
+        event=event,
+        key=f"{event.value}:{result.crawl_id}:{now.isoformat()}",
+        title=f"活动 {campaign}:{event.label}",
+        body=f"访问 {len(result.visited)} 个空间,失败 {len(result.failed)} 个。",
+    )
+    with session(bench.engine) as current:
+        notify(current, message, now)
+
+
+def _reporter(bench: Workbench, order: CrawlOrder, done: set[str]) -> Reporter:
+    """What tells the dashboard; the spaces that an earlier run finished are done."""
+    with session(bench.engine) as current:
+        row = current.get_one(Crawl, order.crawl_id)
+        reporter = Reporter(bench.engine, row.campaign_id, order.crawl_id)
+    codes = {task.space for task in order.spaces}
+    reporter.done.update(done & codes)
+    reporter.start(len(codes), bench.now())
+    return reporter
 
 
 def _order(bench: Workbench, campaign: str, spaces: Sequence[NominatedSpace]) -> CrawlOrder:

@@ -113,6 +113,27 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("GET", "/admin/tokens"): Route("/admin/tokens", OUT_OF_REACH),
     ("POST", "/admin/tokens"): Route("/admin/tokens", OUT_OF_REACH),
     ("POST", "/admin/tokens/{token}/revoke"): Route("/admin/tokens/x/revoke", OUT_OF_REACH),
+    ("GET", "/campaigns/{campaign}/dashboard"): Route(f"{C}/dashboard", None),
+    ("GET", "/campaigns/{campaign}/progress"): Route(f"{C}/progress", None),
+    ("GET", "/campaigns/{campaign}/dashboard/export"): Route(
+        f"{C}/dashboard/export?table=counties", None
+    ),
+    ("GET", "/campaigns/{campaign}/quality"): Route(f"{C}/quality", None),
+    ("POST", "/campaigns/{campaign}/samples"): Route(f"{C}/samples", 303),
+    ("GET", "/campaigns/{campaign}/samples/{draw}"): Route(f"{C}/samples/x"),
+    ("POST", "/campaigns/{campaign}/samples/{draw}/{item}"): Route(
+        f"{C}/samples/x/1", form={"outcome": "clean"}
+    ),
+    ("GET", "/audit"): Route("/audit", OUT_OF_REACH),
+    ("GET", "/audit/export"): Route("/audit/export", OUT_OF_REACH),
+    ("GET", "/admin/notifications"): Route("/admin/notifications", OUT_OF_REACH),
+    ("POST", "/admin/notifications"): Route("/admin/notifications", OUT_OF_REACH),
+    ("POST", "/admin/notifications/{channel}/stop"): Route(
+        "/admin/notifications/x/stop", OUT_OF_REACH
+    ),
+    ("POST", "/admin/notifications/{message}/resend"): Route(
+        "/admin/notifications/x/resend", OUT_OF_REACH
+    ),
     ("GET", "/api/v1/verdicts"): Route("/api/v1/verdicts", None),
     ("GET", "/api/v1/verdicts/current"): Route("/api/v1/verdicts/current", None),
     ("GET", "/api/v1/spaces/{space}/verdict"): Route(

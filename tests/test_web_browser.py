@@ -208,6 +208,9 @@ def test_no_page_keeps_anybody_out_and_none_is_wider_than_the_screen(
         current.add(Campaign(code="empty", profile="generic", policy="default", created_at=NOW))
     list_page = f"/campaigns/{CAMPAIGN}"
     paths = ["/", list_page, f"{list_page}/spaces/s001", f"{list_page}/feed", "/campaigns/empty"]
+    for each in (list_page, "/campaigns/empty"):
+        paths += [f"{each}/dashboard", f"{each}/quality"]
+    paths += ["/audit", "/admin/notifications"]
     paths += ["/account", "/account/password", "/admin/users", "/admin/tokens", "/campaigns/none"]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(**launch_options(browser_executable))

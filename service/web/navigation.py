@@ -22,8 +22,10 @@ class Entry:
 MAIN = (
     Entry("推荐活动", "/", Permission.ACCOUNT, ("/campaigns",)),
     Entry("审核队列", "/queue", Permission.CASES_DECIDE, ("/queue",)),
+    Entry("审计日志", "/audit", Permission.AUDIT_READ, ("/audit",)),
     Entry("账号管理", "/admin/users", Permission.USERS_MANAGE, ("/admin/users",)),
     Entry("接口令牌", "/admin/tokens", Permission.TOKENS_MANAGE, ("/admin/tokens",)),
+    Entry("消息通知", "/admin/notifications", Permission.INTEGRATIONS_MANAGE, ("/admin/notif",)),
 )
 
 

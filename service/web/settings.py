@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from urllib.parse import urlsplit
 
+from crawler.addresses import AllowRule, parse_allow
 from service.config import Config
 from service.oidc import OidcProvider
 from service.replay import ReplaySite
@@ -27,6 +28,7 @@ class WebSettings:
         public_url: Under which address officers reach the pages, when not on this machine.
         oidc: The provider by which officers may sign in; without one by password only.
         assets: The files that pages load: our own, and the kit where set-up has installed it.
+        egress_allow: Addresses inside that may be gone to, as the operator wrote.
     """
 
     acting_as: str | None = None
@@ -36,6 +38,7 @@ class WebSettings:
     public_url: str = ""
     oidc: OidcProvider | None = None
     assets: Assets = field(default_factory=own_assets)
+    egress_allow: tuple[AllowRule, ...] = ()
 
     @property
     def hosts(self) -> frozenset[str]:
@@ -73,4 +76,5 @@ def settings_from(config: Config) -> WebSettings:
         public_url=config.public_url,
         oidc=oidc,
         assets=load_assets(config.kit),
+        egress_allow=parse_allow(config.egress_allow),
     )

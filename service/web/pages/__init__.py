@@ -10,13 +10,17 @@ from service.web.pages import (
     appeals,
     campaigns,
     cases,
+    channels,
+    dash,
     evidence,
     feed,
     login,
     mend,
     notices,
+    quality,
     queue,
     sign_offs,
+    trail,
 )
 
 #: What the application includes. A new area adds its module here.
@@ -33,4 +37,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     mend.router,
     appeals.router,
     sign_offs.router,
+    dash.router,
+    quality.router,
+    trail.router,
+    channels.router,
 )
