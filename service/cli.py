@@ -47,6 +47,7 @@ from service.commands import (
     users,
     verdicts,
     verify,
+    webhooks,
 )
 from service.config import load_config, masked
 from service.console import complain, examples, out
@@ -132,6 +133,7 @@ COMMANDS = (
     train,
     users,
     tokens,
+    webhooks,
     config,
 )
 

@@ -23,6 +23,7 @@ MAIN = (
     Entry("推荐活动", "/", Permission.ACCOUNT, ("/campaigns",)),
     Entry("账号管理", "/admin/users", Permission.USERS_MANAGE, ("/admin/users",)),
     Entry("接口令牌", "/admin/tokens", Permission.TOKENS_MANAGE, ("/admin/tokens",)),
+    Entry("推送", "/admin/webhooks", Permission.INTEGRATIONS_MANAGE, ("/admin/webhooks",)),
 )
 
 

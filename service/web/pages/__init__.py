@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from service.web.pages import account, admin, campaigns, cases, feed, login
+from service.web.pages import account, admin, campaigns, cases, feed, login, webhooks
 
 #: What the application includes. A new area adds its module here.
 ROUTERS: tuple[APIRouter, ...] = (
@@ -14,4 +14,5 @@ ROUTERS: tuple[APIRouter, ...] = (
     cases.router,
     feed.router,
     admin.router,
+    webhooks.router,
 )
