@@ -1,4 +1,7 @@
-"""The HTTP API for the ranking and other programs: the verdict feed, read only.
+"""The HTTP API for the ranking and other programs: the verdict feed, and whether the service is well.
+
+What programs write and read besides has modules of its own (``service.api_cases``,
+``service.api_nominations``, ``service.api_rankings``).
 
 The log is pulled by serial, in order, and never rewritten. Every route but the two of health needs a
 bearer token with the route's scope (``service.api_access``), and sees what the token may see.
@@ -6,52 +9,50 @@ bearer token with the route's scope (``service.api_access``), and sees what the 
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, FastAPI, Query, Request, Response
+from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, Field
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session
 
 from audit.records import newest_snapshot
 from audit.verdict import hold_against
-from models.database import is_current, session
+from models.database import is_current
 from models.tables import Campaign, Verdict
 from models.vocabulary import FeedEvent, TokenScope, VerdictState
-from service.api_access import ScopeOfCaller, needs_no_token, needs_token
+from service import api_cases, api_nominations, api_rankings
+from service.api_access import needs_no_token, needs_token
+from service.api_answers import (
+    MAX_INTEGER,
+    PROBLEM,
+    PROBLEMS,
+    UNCHANGED,
+    AskedNeeded,
+    IfNoneMatch,
+    answer,
+    campaign_asked,
+    link_next,
+)
 from service.desk import Desk
 from service.feed import FeedItem, feed_item, log_after, newest_after, newest_of
-from service.problems import MEDIA_TYPE, Problem, ProblemError, install_problems
-from service.scope import Scope, visible_campaign, visible_space
+from service.metrics import METRICS_TYPE, metrics_text
+from service.problems import ProblemError, install_problems
+from service.scope import Scope, visible_space
 
 PREFIX = "/api/v1"
 MAX_LIMIT = 1000
-#: What a database's integer holds.
-MAX_SERIAL = 2**31 - 1
-#: Seconds that a reader should wait between two looks at an unchanged feed.
-POLL_SECONDS = 60
-
-IfNoneMatch = Annotated[str | None, Header(description="ETag of an earlier answer.")]
-
-_PROBLEM: dict[str, Any] = {"model": Problem, "content": {MEDIA_TYPE: {}}}
-_PROBLEMS: dict[int | str, dict[str, Any]] = {401: _PROBLEM, 403: _PROBLEM, 422: _PROBLEM}
-_UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "Not changed since the ETag."}}
-
-router = APIRouter(responses=_PROBLEMS)
+router = APIRouter(responses=PROBLEMS)
 
 
 class Slice(BaseModel):
     """The part of the feed that is asked for."""
 
-    after: int = Field(0, ge=0, le=MAX_SERIAL, description="Serial of the last item read.")
+    after: int = Field(0, ge=0, le=MAX_INTEGER, description="Serial of the last item read.")
     limit: int = Field(200, ge=1, le=MAX_LIMIT, description="Items in one answer.")
     campaign: str | None = Field(None, description="Only spaces of this campaign.")
 
@@ -67,6 +68,13 @@ class SpaceQuery(BaseModel):
 
 def create_api(desk: Desk) -> FastAPI:
     """The API as an application of its own, to be mounted at ``PREFIX``."""
+    api = bare_api()
+    api.state.desk = desk
+    return api
+
+
+def bare_api() -> FastAPI:
+    """The API's routes and errors, standing on nothing yet: enough to be described."""
     # The documentation pages of FastAPI load scripts from elsewhere: left out.
     api = FastAPI(
         title="spaceaudit",
@@ -78,35 +86,16 @@ def create_api(desk: Desk) -> FastAPI:
         servers=[{"url": PREFIX}],
         root_path_in_servers=False,
     )
-    api.state.desk = desk
-    api.include_router(router)
+    for each in (router, api_nominations.router, api_cases.router, api_rankings.router):
+        api.include_router(each)
     install_problems(api)
     return api
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """One request of a program, with what it is answered from and what the program may see."""
-
-    request: Request
-    desk: Desk
-    session: Session
-    scope: Scope
-
-
-def _asked(request: Request, scope: ScopeOfCaller) -> Iterator[Asked]:
-    desk: Desk = request.app.state.desk
-    with session(desk.engine) as current:
-        yield Asked(request, desk, current, scope)
-
-
-AskedNeeded = Annotated[Asked, Depends(_asked)]
 
 
 @router.get(
     "/verdicts",
     response_model=list[FeedItem],
-    responses=_UNCHANGED,
+    responses=UNCHANGED,
     dependencies=needs_token(TokenScope.VERDICTS_READ),
 )
 def verdict_log(
@@ -126,7 +115,7 @@ def verdict_log(
 @router.get(
     "/verdicts/current",
     response_model=list[FeedItem],
-    responses=_UNCHANGED,
+    responses=UNCHANGED,
     dependencies=needs_token(TokenScope.VERDICTS_READ),
 )
 def current_verdicts(
@@ -145,7 +134,7 @@ def current_verdicts(
 @router.get(
     "/spaces/{space}/verdict",
     response_model=FeedItem,
-    responses={**_UNCHANGED, 404: _PROBLEM},
+    responses={**UNCHANGED, 404: PROBLEM},
     dependencies=needs_token(TokenScope.VERDICTS_READ),
 )
 def space_verdict(
@@ -156,11 +145,12 @@ def space_verdict(
 ) -> Response:
     """The newest verdict of one space, with the state it has now."""
     desk, current = asked.desk, asked.session
-    row, call = _newest_of(current, asked.scope, space, wanted.campaign)
+    call = campaign_asked(asked, wanted.campaign, "/query/campaign")
+    row = _newest_of(current, asked.scope, space, call)
     item = _as_of_now(desk, current, row, call, space)
     if wanted.max_age is not None and desk.clock() - _visited(current, row) > wanted.max_age:
         item = item.model_copy(update={"state": VerdictState.STALE})
-    return _answer(item.model_dump(mode="json"), if_none_match)
+    return answer(item.model_dump(mode="json"), if_none_match)
 
 
 @router.get("/healthz", dependencies=needs_no_token())
@@ -169,7 +159,7 @@ def healthz() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@router.get("/readyz", responses={503: _PROBLEM}, dependencies=needs_no_token())
+@router.get("/readyz", responses={503: PROBLEM}, dependencies=needs_no_token())
 def readyz(request: Request) -> dict[str, str]:
     """Whether the database answers and has this version's tables."""
     desk: Desk = request.app.state.desk
@@ -186,6 +176,17 @@ def readyz(request: Request) -> dict[str, str]:
     return {"status": "ready"}
 
 
+@router.get(
+    "/metrics",
+    response_class=PlainTextResponse,
+    dependencies=needs_token(TokenScope.METRICS_READ),
+)
+def metrics(asked: AskedNeeded) -> PlainTextResponse:
+    """Numbers for a monitoring system, in the Prometheus text format."""
+    text = metrics_text(asked.session, asked.scope, asked.desk.clock())
+    return PlainTextResponse(text, media_type=METRICS_TYPE)
+
+
 @router.get("/openapi.json", include_in_schema=False, dependencies=needs_token(None))
 def openapi(request: Request) -> dict[str, Any]:
     """This API's own description."""
@@ -193,21 +194,16 @@ def openapi(request: Request) -> dict[str, Any]:
     return api.openapi()
 
 
-def _newest_of(
-    current: Session, scope: Scope, space: str, campaign: str
-) -> tuple[Verdict, Campaign]:
-    call = visible_campaign(current, scope, campaign)
-    if call is None:
-        raise ProblemError(HTTPStatus.NOT_FOUND, f"no campaign {campaign}", "/query/campaign")
+def _newest_of(current: Session, scope: Scope, space: str, call: Campaign) -> Verdict:
     found = visible_space(current, scope, call, space)
     if found is None:
         raise ProblemError(
-            HTTPStatus.NOT_FOUND, f"campaign {campaign} has no space {space}", "/path/space"
+            HTTPStatus.NOT_FOUND, f"campaign {call.code} has no space {space}", "/path/space"
         )
     row = newest_of(current, found)
     if row is None:
         raise ProblemError(HTTPStatus.NOT_FOUND, f"space {space} has no verdict yet", "/path/space")
-    return row, call
+    return row
 
 
 def _as_of_now(desk: Desk, current: Session, row: Verdict, call: Campaign, space: str) -> FeedItem:
@@ -230,28 +226,8 @@ def _page(
     """One page of items; ``found`` has one more than the page holds when there are more."""
     items = found[: wanted.limit]
     last = items[-1].serial if items else wanted.after
-    answer = _answer([item.model_dump(mode="json") for item in items], if_none_match)
-    answer.headers["X-Last-Serial"] = str(last)
+    page = answer([item.model_dump(mode="json") for item in items], if_none_match)
+    page.headers["X-Last-Serial"] = str(last)
     if len(found) > len(items):
-        query = request.url.include_query_params(after=last).query
-        answer.headers["Link"] = f'<{request.url.path}?{query}>; rel="next"'
-    return answer
-
-
-def _answer(content: object, if_none_match: str | None) -> Response:
-    """The content with its ETag, or 304 when the reader has it already."""
-    canonical = json.dumps(content, ensure_ascii=False, sort_keys=True)
-    etag = f'"{hashlib.sha256(canonical.encode()).hexdigest()[:32]}"'
-    headers = {
-        "ETag": etag,
-        "Cache-Control": "private, no-cache",
-        "X-Poll-Interval": str(POLL_SECONDS),
-    }
-    if if_none_match is not None and _matches(if_none_match, etag):
-        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-    return JSONResponse(content, headers=headers)
-
-
-def _matches(if_none_match: str, etag: str) -> bool:
-    given = {each.strip().removeprefix("W/") for each in if_none_match.split(",")}
-    return "*" in given or etag in given
+        link_next(request, page, last)
+    return page

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPBearer
 from sqlmodel import Session
 
 from models.database import session
@@ -15,6 +16,9 @@ from service.desk import Desk
 from service.problems import ProblemError
 from service.scope import NOTHING, Scope
 from service.tokens import find_token, token_scope
+
+#: Tells the description of the token; ``TokenRequirement`` is what checks it.
+_DESCRIBED = HTTPBearer(auto_error=False, description="A token of `spaceaudit token add`.")
 
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="spaceaudit"'}
 
@@ -81,7 +85,8 @@ def _known(current: Session, secret: str, desk: Desk) -> Caller | None:
 
 def needs_token(scope: TokenScope | None) -> list[Any]:
     """For ``dependencies=``: the route is for programs whose token holds the scope; None: any token."""
-    return [Depends(TokenRequirement(scope))]
+    # First, so that who may not ask is told nothing of what else is wrong.
+    return [Depends(TokenRequirement(scope)), Security(_DESCRIBED)]
 
 
 def needs_no_token() -> list[Any]:

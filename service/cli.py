@@ -50,6 +50,7 @@ from service.commands import (
     users,
     verdicts,
     verify,
+    webhooks,
 )
 from service.config import load_config, masked
 from service.console import complain, examples, out
@@ -138,6 +139,7 @@ COMMANDS = (
     users,
     tokens,
     notify,
+    webhooks,
     config,
 )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -85,6 +85,25 @@ def read_nominations(path: Path, sheet: str | None = None) -> NominationFile:
         SheetError: the file cannot be read, or no sheet of it has the columns.
     """
     header = find_header(path, _sheets(path, sheet))
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return _read(path, header, digest)
+
+
+def nominations_of(source: str, given: Sequence[Mapping[str, str]], digest: str) -> NominationFile:
+    """The rows of a program, by header, read as those of a file are; the first is number 1.
+
+    Raises:
+        SheetError: the columns of a nomination file are not there.
+    """
+    headers = tuple(dict.fromkeys(header for row in given for header in row))
+    rows = [SheetRow(0, headers)]
+    for number, row in enumerate(given, start=1):
+        rows.append(SheetRow(number, tuple(row.get(header, "") for header in headers)))
+    path = Path(source)
+    return _read(path, find_header(path, [Sheet(source, tuple(rows))]), digest)
+
+
+def _read(path: Path, header: Header, digest: str) -> NominationFile:
     rows: list[NominationRow] = []
     refused: list[RowProblem] = []
     for sheet_row in header.data_rows():
@@ -96,7 +115,6 @@ def read_nominations(path: Path, sheet: str | None = None) -> NominationFile:
             rows.append(row)
     if not rows and not refused:
         raise SheetError(f"文件 {path} 只有表头,没有一行提名", "请填写后再导入")
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
     return NominationFile(path.name, digest, tuple(rows), tuple(refused))
 
 

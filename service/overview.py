@@ -1,6 +1,7 @@
 """The list of a campaign's spaces: where each stands and what waits for a person.
 
-Every number comes from one grouped query a table, so that thousands of spaces stay quick.
+Every number comes from one grouped query a table, so that thousands of spaces stay quick: the database
+counts, and single findings are read only of spaces on which somebody has decided.
 """
 
 from __future__ import annotations
@@ -10,9 +11,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlmodel import Session, col, func, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from audit.review import STATES, in_force
-from models.tables import Campaign, Coverage, Finding, Resource
+from models.tables import (
+    Campaign,
+    Coverage,
+    Decision,
+    Finding,
+    Resource,
+    Screening,
+    Snapshot,
+    Space,
+)
 from models.vocabulary import (
     Access,
     CoverageKind,
@@ -68,6 +79,9 @@ class OverviewRow:
 
 @dataclass(frozen=True, slots=True)
 class _Sums:
+    #: Of spaces without a decision: all are open, by screening.
+    undecided: Mapping[str, Mapping[Severity, int]]
+    #: Fingerprint and severity of each finding of the other spaces, by screening.
     findings: Mapping[str, Sequence[tuple[str, Severity]]]
     resources: Mapping[str, tuple[int, int]]
     coverage: Mapping[str, Mapping[CoverageKind, Count]]
@@ -80,9 +94,10 @@ def campaign_overview(
     facts = campaign_facts(session, campaign, scope)
     snapshots, screenings = keys_of(facts)
     sums = _Sums(
-        findings=_findings(session, set(screenings)),
-        resources=_resources(session, set(snapshots)),
-        coverage=_coverage(session, set(screenings)),
+        undecided=_undecided(session, campaign, set(screenings)),
+        findings=_findings(session, campaign, set(screenings)),
+        resources=_resources(session, campaign, set(snapshots)),
+        coverage=_coverage(session, campaign, set(screenings)),
     )
     decisions = decisions_of(session, [each.nomination.space_id for each in facts])
     rows = []
@@ -112,7 +127,7 @@ def _row(
         nomination=facts.nomination,
         visibility=facts.snapshot.visibility if facts.snapshot else None,
         verdict=verdict_shown(desk, campaign, facts),
-        open=Counter(severity for state, severity in states if state is FindingState.OPEN),
+        open=_open(facts, sums, states),
         decided=Counter(state for state, _ in states if state is not FindingState.OPEN),
         resources=found,
         resources_open=free,
@@ -120,19 +135,58 @@ def _row(
     )
 
 
-def _findings(session: Session, screenings: set[str]) -> dict[str, list[tuple[str, Severity]]]:
+def _open(
+    facts: SpaceFacts, sums: _Sums, states: Sequence[tuple[FindingState, Severity]]
+) -> Counter[Severity]:
+    counted = Counter(severity for state, severity in states if state is FindingState.OPEN)
+    if facts.screening is not None:
+        counted.update(sums.undecided.get(facts.screening.id, {}))
+    return counted
+
+
+def _own(campaign: Campaign) -> SelectOfScalar[int | None]:
+    return select(Space.id).where(Space.campaign_id == campaign.id)
+
+
+def _undecided(
+    session: Session, campaign: Campaign, screenings: set[str]
+) -> dict[str, dict[Severity, int]]:
+    found: dict[str, dict[Severity, int]] = defaultdict(dict)
+    columns = (col(Finding.screening_id), col(Finding.severity))
+    query = (
+        select(*columns, func.count())
+        .where(col(Finding.space_id).in_(_own(campaign)))
+        .where(col(Finding.space_id).not_in(select(Decision.space_id)))
+        .group_by(*columns)
+    )
+    for screening, severity, number in session.exec(query):
+        if screening in screenings:
+            found[screening][severity] = number
+    return found
+
+
+def _findings(
+    session: Session, campaign: Campaign, screenings: set[str]
+) -> dict[str, list[tuple[str, Severity]]]:
     found: dict[str, list[tuple[str, Severity]]] = defaultdict(list)
-    query = select(col(Finding.screening_id), col(Finding.fingerprint), col(Finding.severity))
+    query = (
+        select(col(Finding.screening_id), col(Finding.fingerprint), col(Finding.severity))
+        .where(col(Finding.space_id).in_(_own(campaign)))
+        .where(col(Finding.space_id).in_(select(Decision.space_id)))
+    )
     for screening, fingerprint, severity in session.exec(query):
         if screening in screenings:
             found[screening].append((fingerprint, severity))
     return found
 
 
-def _resources(session: Session, snapshots: set[str]) -> dict[str, tuple[int, int]]:
+def _resources(
+    session: Session, campaign: Campaign, snapshots: set[str]
+) -> dict[str, tuple[int, int]]:
     found: dict[str, tuple[int, int]] = {}
     columns = (col(Resource.snapshot_id), col(Resource.openness))
-    query = select(*columns, func.count()).group_by(*columns)
+    own = select(Snapshot.id).where(col(Snapshot.space_id).in_(_own(campaign)))
+    query = select(*columns, func.count()).where(columns[0].in_(own)).group_by(*columns)
     for snapshot, openness, number in session.exec(query):
         if snapshot in snapshots:
             total, free = found.get(snapshot, (0, 0))
@@ -141,10 +195,13 @@ def _resources(session: Session, snapshots: set[str]) -> dict[str, tuple[int, in
     return found
 
 
-def _coverage(session: Session, screenings: set[str]) -> dict[str, dict[CoverageKind, Count]]:
+def _coverage(
+    session: Session, campaign: Campaign, screenings: set[str]
+) -> dict[str, dict[CoverageKind, Count]]:
     found: dict[str, dict[CoverageKind, Count]] = defaultdict(dict)
     columns = (col(Coverage.screening_id), col(Coverage.kind), col(Coverage.screened))
-    query = select(*columns, func.count()).group_by(*columns)
+    own = select(Screening.id).where(col(Screening.space_id).in_(_own(campaign)))
+    query = select(*columns, func.count()).where(columns[0].in_(own)).group_by(*columns)
     for screening, kind, screened, number in session.exec(query):
         if screening in screenings:
             so_far = found[screening].get(kind, _NOTHING)

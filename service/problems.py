@@ -43,26 +43,30 @@ class ProblemError(Exception):
         detail: str,
         pointer: str,
         headers: Mapping[str, str] | None = None,
+        more: Mapping[str, object] | None = None,
     ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.pointer = pointer
         self.headers = headers or {}
+        #: Members of the document beyond the standard's own (RFC 9457, 3.2).
+        self.more = more or {}
 
 
 def install_problems(app: FastAPI) -> None:
     """Answer every error of this application with a problem document."""
     app.add_exception_handler(ProblemError, _problem)
     app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(HTTPException, http_problem)
     app.add_exception_handler(Exception, _crash)
 
 
 def _problem(_request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, ProblemError):
         raise TypeError from error
-    answer = _answer(error.status, [ProblemItem(detail=error.detail, pointer=error.pointer)])
+    items = [ProblemItem(detail=error.detail, pointer=error.pointer)]
+    answer = _answer(error.status, items, error.more)
     answer.headers.update(error.headers)
     return answer
 
@@ -79,7 +83,8 @@ def _invalid(_request: Request, error: Exception) -> JSONResponse:
     return _answer(HTTPStatus.UNPROCESSABLE_ENTITY, items)
 
 
-def _http(request: Request, error: Exception) -> JSONResponse:
+def http_problem(request: Request, error: Exception) -> JSONResponse:
+    """An error of HTTP as a problem document."""
     if not isinstance(error, HTTPException):
         raise TypeError from error
     status = HTTPStatus(error.status_code)
@@ -95,11 +100,15 @@ def _crash(_request: Request, _error: Exception) -> JSONResponse:
     return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, [ProblemItem(detail=detail, pointer="/path")])
 
 
-def _answer(status: HTTPStatus, items: Sequence[ProblemItem]) -> JSONResponse:
+def _answer(
+    status: HTTPStatus, items: Sequence[ProblemItem], more: Mapping[str, object] | None = None
+) -> JSONResponse:
     problem = Problem(
         title=status.phrase, status=status, detail=items[0].detail, errors=list(items)
     )
-    return JSONResponse(problem.model_dump(), status_code=status, media_type=MEDIA_TYPE)
+    return JSONResponse(
+        {**problem.model_dump(), **(more or {})}, status_code=status, media_type=MEDIA_TYPE
+    )
 
 
 def _escaped(part: object) -> str:

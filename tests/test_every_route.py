@@ -18,10 +18,16 @@ from sqlmodel import select
 from starlette.applications import Starlette
 
 from models.database import migrate, open_engine, session
+<<<<<<< HEAD
 from models.review_tables import Appeal, Notice, NoticeEvent, NoticeItem
 from models.tables import Nomination, Region, School, Space, Teacher
 from models.vocabulary import AppealState, NoticeEventKind, NoticeState, Permission, Role
+=======
+from models.tables import Nomination, Ranking, Region, School, Space, Teacher
+from models.vocabulary import Permission, RankingStage, Role, TokenScope
+>>>>>>> wt-api
 from service.api_access import TokenRequirement
+from service.nomination_columns import REQUIRED
 from service.permissions import PERMISSIONS
 from service.web.access import Requirement, all_routes, require_declared, requirement_of
 from service.web.app import build_app, create_app
@@ -53,6 +59,13 @@ class Route:
 OUT_OF_REACH = 403
 C = f"/campaigns/{CAMPAIGN}"
 DECIDE = {"finding": "fd_sc0_0", "action": "confirm", "reason": "violation"}
+#: What a program of the other county sends; the nomination is of the space that is not its own.
+PROGRAM = {
+    "/api/v1/cases/{case}/decisions": {"action": "confirm", "reason": "unfit"},
+    "/api/v1/nominations": [
+        {**dict.fromkeys(REQUIRED, "某"), "编号": "s001", "空间地址": "http://space.example/s001"}
+    ],
+}
 ROUTES: Mapping[tuple[str, str], Route] = {
     ("GET", "/"): Route("/", None),
     ("GET", "/campaigns/{campaign}"): Route(C, None),
@@ -113,6 +126,7 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("GET", "/admin/tokens"): Route("/admin/tokens", OUT_OF_REACH),
     ("POST", "/admin/tokens"): Route("/admin/tokens", OUT_OF_REACH),
     ("POST", "/admin/tokens/{token}/revoke"): Route("/admin/tokens/x/revoke", OUT_OF_REACH),
+<<<<<<< HEAD
     ("GET", "/campaigns/{campaign}/dashboard"): Route(f"{C}/dashboard", None),
     ("GET", "/campaigns/{campaign}/progress"): Route(f"{C}/progress", None),
     ("GET", "/campaigns/{campaign}/dashboard/export"): Route(
@@ -133,6 +147,14 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ),
     ("POST", "/admin/notifications/{message}/resend"): Route(
         "/admin/notifications/x/resend", OUT_OF_REACH
+=======
+    ("GET", "/admin/webhooks"): Route("/admin/webhooks", OUT_OF_REACH),
+    ("POST", "/admin/webhooks"): Route("/admin/webhooks", OUT_OF_REACH),
+    ("POST", "/admin/webhooks/{key}/state"): Route("/admin/webhooks/x/state", OUT_OF_REACH),
+    ("POST", "/admin/webhooks/{key}/test"): Route("/admin/webhooks/x/test", OUT_OF_REACH),
+    ("POST", "/admin/webhooks/deliveries/{key}/resend"): Route(
+        "/admin/webhooks/deliveries/x/resend", OUT_OF_REACH
+>>>>>>> wt-api
     ),
     ("GET", "/api/v1/verdicts"): Route("/api/v1/verdicts", None),
     ("GET", "/api/v1/verdicts/current"): Route("/api/v1/verdicts/current", None),
@@ -140,6 +162,13 @@ ROUTES: Mapping[tuple[str, str], Route] = {
         f"/api/v1/spaces/{OTHER}/verdict?campaign={CAMPAIGN}",
         own=f"/api/v1/spaces/{OWN}/verdict?campaign={CAMPAIGN}",
     ),
+    ("GET", "/api/v1/cases"): Route("/api/v1/cases", None),
+    ("GET", "/api/v1/cases/{case}"): Route("/api/v1/cases/2", own="/api/v1/cases/14"),
+    ("POST", "/api/v1/cases/{case}/decisions"): Route("/api/v1/cases/2/decisions"),
+    ("POST", "/api/v1/nominations"): Route(f"/api/v1/nominations?campaign={CAMPAIGN}", 202),
+    ("GET", "/api/v1/nominations/{arrival}"): Route("/api/v1/nominations/im_0"),
+    ("GET", "/api/v1/rankings/{campaign}"): Route(f"/api/v1/rankings/{CAMPAIGN}", None),
+    ("GET", "/api/v1/metrics"): Route("/api/v1/metrics", None),
     ("GET", "/api/v1/openapi.json"): Route("/api/v1/openapi.json", 200, alone=True),
     ("GET", "/api/v1/healthz"): Route("/api/v1/healthz", 200, alone=True),
     ("GET", "/api/v1/readyz"): Route("/api/v1/readyz", 200, alone=True),
@@ -184,11 +213,16 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
     add_account(made, "甲县教师", Role.TEACHER, "甲县", "甲县第三中学", "林晓文1")
     add_account(made, "排名", Role.RANKING_CLIENT)
     add_account(made, "管理", Role.ADMINISTRATOR)
+<<<<<<< HEAD
     _add_notice_of_other(made)
+=======
+    _rank(made)
+>>>>>>> wt-api
     yield made
     engine.dispose()
 
 
+<<<<<<< HEAD
 def _add_notice_of_other(made: Made) -> None:
     """A notice to the other county's space, and an appeal on it."""
     with session(made.desk.engine) as current:
@@ -223,6 +257,22 @@ def _add_notice_of_other(made: Made) -> None:
                 at=NOW,
             )
         )
+=======
+def _rank(made: Made) -> None:
+    entries = [{"space": OTHER, "teacher": "陈晓文0"}, {"space": OWN, "teacher": "黄"}]
+    with session(made.desk.engine) as current:
+        row = Ranking(
+            id="rk",
+            campaign_id=1,
+            stage=RankingStage.COUNTY,
+            scheme="示例@1",
+            scheme_digest="sha256:0",
+            sample=True,
+            ranked_at=NOW,
+            entries=entries,
+        )
+        current.add(row)
+>>>>>>> wt-api
 
 
 @contextmanager
@@ -273,7 +323,11 @@ def test_an_application_with_an_undeclared_route_does_not_start(
 def ask(client: Client, made: Made, method: str, path: str, route: Route) -> Response:
     address = route.path.replace("{admin}", "0" * 64)
     if path.startswith("/api/"):
-        return client.request(method, address, headers=bearer(made, county="乙区"))
+        held = bearer(made, *TokenScope, county="乙区", user="乙区审核")
+        if method == "GET":
+            return client.get(address, headers=held)
+        extra = {"Idempotency-Key": path, "If-Match": "*"}
+        return client.post(address, headers={**held, **extra}, json=PROGRAM[path])
     if method == "GET":
         return client.get(address)
     data = {"csrf": csrf(client), **route.form}
@@ -297,7 +351,8 @@ def test_another_county_is_refused_by_every_route(made: Made) -> None:
                 assert f"/spaces/{OTHER}" not in shown
                 assert f'"{OTHER}"' not in shown
             if route.own and path.startswith("/api/"):
-                assert client.get(route.own, headers=bearer(made, county="乙区")).is_success
+                held = bearer(made, *TokenScope, county="乙区", user="乙区审核")
+                assert client.get(route.own, headers=held).is_success, route.own
             elif route.own:
                 assert client.get(route.own).is_success, route.own
 

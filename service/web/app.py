@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 from service.api import PREFIX, create_api
 from service.attachments import Attachments
 from service.desk import Desk
+from service.problems import http_problem
 from service.replay import ReplaySite
 from service.web.access import (
     PASSWORD_PATH,
@@ -88,7 +89,10 @@ def _password_needed(_request: Request, _error: Exception) -> RedirectResponse:
     return RedirectResponse(PASSWORD_PATH, HTTPStatus.SEE_OTHER)
 
 
-def _refused(request: Request, error: Exception) -> HTMLResponse:
+def _refused(request: Request, error: Exception) -> Response:
+    if request.url.path.startswith("/api/"):
+        # Beside the API's prefix, as by an address with dots in it: still a program that asks.
+        return http_problem(request, error)
     if not isinstance(error, HTTPException):
         raise TypeError from error
     known = error.detail if error.status_code != 404 or error.detail != "Not Found" else ""

@@ -26,6 +26,7 @@ MAIN = (
     Entry("账号管理", "/admin/users", Permission.USERS_MANAGE, ("/admin/users",)),
     Entry("接口令牌", "/admin/tokens", Permission.TOKENS_MANAGE, ("/admin/tokens",)),
     Entry("消息通知", "/admin/notifications", Permission.INTEGRATIONS_MANAGE, ("/admin/notif",)),
+    Entry("推送", "/admin/webhooks", Permission.INTEGRATIONS_MANAGE, ("/admin/webhooks",)),
 )
 
 

@@ -21,6 +21,7 @@ from service.web.pages import (
     queue,
     sign_offs,
     trail,
+    webhooks,
 )
 
 #: What the application includes. A new area adds its module here.
@@ -41,4 +42,5 @@ ROUTERS: tuple[APIRouter, ...] = (
     quality.router,
     trail.router,
     channels.router,
+    webhooks.router,
 )
