@@ -18,14 +18,17 @@ from sqlmodel import select
 from starlette.applications import Starlette
 
 from models.database import migrate, open_engine, session
-<<<<<<< HEAD
 from models.review_tables import Appeal, Notice, NoticeEvent, NoticeItem
-from models.tables import Nomination, Region, School, Space, Teacher
-from models.vocabulary import AppealState, NoticeEventKind, NoticeState, Permission, Role
-=======
 from models.tables import Nomination, Ranking, Region, School, Space, Teacher
-from models.vocabulary import Permission, RankingStage, Role, TokenScope
->>>>>>> wt-api
+from models.vocabulary import (
+    AppealState,
+    NoticeEventKind,
+    NoticeState,
+    Permission,
+    RankingStage,
+    Role,
+    TokenScope,
+)
 from service.api_access import TokenRequirement
 from service.nomination_columns import REQUIRED
 from service.permissions import PERMISSIONS
@@ -126,7 +129,6 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("GET", "/admin/tokens"): Route("/admin/tokens", OUT_OF_REACH),
     ("POST", "/admin/tokens"): Route("/admin/tokens", OUT_OF_REACH),
     ("POST", "/admin/tokens/{token}/revoke"): Route("/admin/tokens/x/revoke", OUT_OF_REACH),
-<<<<<<< HEAD
     ("GET", "/campaigns/{campaign}/dashboard"): Route(f"{C}/dashboard", None),
     ("GET", "/campaigns/{campaign}/progress"): Route(f"{C}/progress", None),
     ("GET", "/campaigns/{campaign}/dashboard/export"): Route(
@@ -147,14 +149,13 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ),
     ("POST", "/admin/notifications/{message}/resend"): Route(
         "/admin/notifications/x/resend", OUT_OF_REACH
-=======
+    ),
     ("GET", "/admin/webhooks"): Route("/admin/webhooks", OUT_OF_REACH),
     ("POST", "/admin/webhooks"): Route("/admin/webhooks", OUT_OF_REACH),
     ("POST", "/admin/webhooks/{key}/state"): Route("/admin/webhooks/x/state", OUT_OF_REACH),
     ("POST", "/admin/webhooks/{key}/test"): Route("/admin/webhooks/x/test", OUT_OF_REACH),
     ("POST", "/admin/webhooks/deliveries/{key}/resend"): Route(
         "/admin/webhooks/deliveries/x/resend", OUT_OF_REACH
->>>>>>> wt-api
     ),
     ("GET", "/api/v1/verdicts"): Route("/api/v1/verdicts", None),
     ("GET", "/api/v1/verdicts/current"): Route("/api/v1/verdicts/current", None),
@@ -213,16 +214,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
     add_account(made, "甲县教师", Role.TEACHER, "甲县", "甲县第三中学", "林晓文1")
     add_account(made, "排名", Role.RANKING_CLIENT)
     add_account(made, "管理", Role.ADMINISTRATOR)
-<<<<<<< HEAD
     _add_notice_of_other(made)
-=======
     _rank(made)
->>>>>>> wt-api
     yield made
     engine.dispose()
 
 
-<<<<<<< HEAD
 def _add_notice_of_other(made: Made) -> None:
     """A notice to the other county's space, and an appeal on it."""
     with session(made.desk.engine) as current:
@@ -257,7 +254,8 @@ def _add_notice_of_other(made: Made) -> None:
                 at=NOW,
             )
         )
-=======
+
+
 def _rank(made: Made) -> None:
     entries = [{"space": OTHER, "teacher": "陈晓文0"}, {"space": OWN, "teacher": "黄"}]
     with session(made.desk.engine) as current:
@@ -272,7 +270,6 @@ def _rank(made: Made) -> None:
             entries=entries,
         )
         current.add(row)
->>>>>>> wt-api
 
 
 @contextmanager
