@@ -233,6 +233,10 @@ class CaseState(Term):
     OVERTURNED = "overturned", "撤销原判"
 
 
+#: States of a case in which nothing is left to do.
+SETTLED_CASES = (CaseState.DECIDED, CaseState.UPHELD, CaseState.OVERTURNED)
+
+
 class VerdictState(Term):
     """What the ranking is told about a space."""
 

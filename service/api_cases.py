@@ -39,6 +39,7 @@ from service.case_listing import (
     DecisionMade,
     cases_after,
     decision_made,
+    decision_taken,
     load_shown,
 )
 from service.problems import MEDIA_TYPE, Problem, ProblemError
@@ -144,7 +145,7 @@ def decide(
         raise _conflict(asked, shown, finding)
     made = decide_by_program(asked, campaign, space, finding, wish.action, wish.reason, wish.note)
     asked.session.flush()
-    document = decision_made(asked.session, made).model_dump(mode="json")
+    document = decision_taken(asked.session, made).model_dump(mode="json")
     etag = _shown(asked, case).etag
     # Committed before the answer: what a program was told is kept.
     asked.session.commit()

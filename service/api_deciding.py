@@ -7,10 +7,10 @@ from http import HTTPStatus
 from sqlmodel import col, select
 
 from audit.review import DecisionError
-from models.tables import Campaign, Decision, Finding, Space, User
+from models.tables import Campaign, Finding, Space, User
 from models.vocabulary import Action
 from service.api_answers import Asked
-from service.deciding import Ruling, take
+from service.deciding import Ruling, Taken, take
 from service.errors import AccountError
 from service.problems import ProblemError
 from service.scope import scope_of
@@ -24,8 +24,8 @@ def decide_by_program(  # noqa: PLR0913, PLR0917  (a decision is who, what, why,
     action: Action,
     reason: str,
     note: str,
-) -> Decision:
-    """Take a decision in the name of the token's user.
+) -> Taken:
+    """Take a decision in the name of the token's user; it may wait for a second person.
 
     Raises:
         ProblemError: 403 when the user may not, 422 when the decision does not fit.

@@ -41,6 +41,7 @@ from models.vocabulary import (
     VerdictState,
 )
 from service.api_answers import etag_of
+from service.deciding import Taken
 from service.facts import decisions_of, findings_of
 from service.scope import Scope
 
@@ -87,6 +88,8 @@ class DecisionMade(_Record):
     reason: str
     user: str
     decided_at: datetime
+    #: Whether it counts; the first of two people's words on a serious political finding waits.
+    final: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +148,22 @@ def decision_made(session: Session, row: Decision) -> DecisionMade:
         reason=row.reason,
         user=session.get_one(User, row.user_id).name,
         decided_at=row.decided_at,
+    )
+
+
+def decision_taken(session: Session, taken: Taken) -> DecisionMade:
+    """What was just decided, as programs read it; a first word of two is not final."""
+    if taken.decision is not None:
+        return decision_made(session, taken.decision)
+    said = taken.opinion
+    return DecisionMade(
+        id=said.id,
+        finding=said.finding_id,
+        action=said.action,
+        reason=said.reason,
+        user=session.get_one(User, said.user_id).name,
+        decided_at=said.at,
+        final=False,
     )
 
 

@@ -20,10 +20,10 @@ from audit.review import in_force
 from models.review_tables import CaseEvent, ReviewCase
 from models.tables import Campaign, Finding, Resource, Space
 from models.vocabulary import (
+    SETTLED_CASES,
     Access,
     Action,
     CaseEventKind,
-    CaseState,
     Openness,
     Severity,
     VerdictState,
@@ -50,8 +50,6 @@ STATES = (
 STATE_TONES = ("good", "bad", "wait", "unknown", "old", "none")
 SEVERITY_TONES = ("bad", "wait", "note")
 NO_VERDICT, NOT_VISITED = "尚无结论", "尚未抓取"
-#: States of a case in which nothing is left to do.
-SETTLED = (CaseState.DECIDED, CaseState.UPHELD, CaseState.OVERTURNED)
 _SECONDS_A_MINUTE = 60
 
 
@@ -128,7 +126,7 @@ Deadlines = Mapping[int, tuple[datetime | None, int]]
 def _deadlines(session: Session, campaign: Campaign, scope: Scope, now: datetime) -> Deadlines:
     """By space: when its review is due, and 1 where that has passed and it is not settled."""
     late = case(
-        ((col(ReviewCase.due_at) < now) & col(ReviewCase.state).not_in(SETTLED), 1), else_=0
+        ((col(ReviewCase.due_at) < now) & col(ReviewCase.state).not_in(SETTLED_CASES), 1), else_=0
     )
     query = select(ReviewCase.space_id, ReviewCase.due_at, late).where(
         ReviewCase.campaign_id == campaign.id, scope.covers(col(ReviewCase.space_id))
@@ -195,7 +193,7 @@ def _openness(session: Session, snapshots: Sequence[str]) -> Table:
             .group_by(col(Resource.openness))
         )
         for openness, number in session.exec(query):
-            counts[Openness(openness)] += number
+            counts[Openness.of(openness)] += number
     total = sum(counts.values())
     rows = [
         (
@@ -250,7 +248,7 @@ def _times(session: Session, campaign: Campaign, scope: Scope) -> Table:
     )
     spent: dict[CaseEventKind, list[int]] = defaultdict(list)
     for kind, seconds in session.exec(query):
-        spent[CaseEventKind(kind)].append(seconds or 0)
+        spent[CaseEventKind.of(kind)].append(seconds or 0)
     rows = [
         (kind.label, len(spent[kind]), _minutes(statistics.median(spent[kind])), _most(spent[kind]))
         for kind in CaseEventKind

@@ -27,8 +27,7 @@ from models.audit_log import record
 from models.outbox_tables import Notification, NotificationChannel
 from models.review_tables import ReviewCase
 from models.tables import Campaign, Nomination, Region, School, Teacher
-from models.vocabulary import DeliveryState, NotifiedEvent
-from service.dashboard import SETTLED
+from models.vocabulary import SETTLED_CASES, DeliveryState, NotifiedEvent
 from service.wording import local_time
 
 #: Services that a channel may be of, and the word for it: those that counties use, and a plain JSON post.
@@ -251,7 +250,7 @@ def remind(session: Session, at: datetime) -> int:
         .join(Region, col(Region.id) == col(School.region_id))
         .where(
             col(Nomination.revision) == newest,
-            col(ReviewCase.state).not_in(SETTLED),
+            col(ReviewCase.state).not_in(SETTLED_CASES),
             col(ReviewCase.due_at) < at + timedelta(days=REMINDED_DAYS),
         )
     )

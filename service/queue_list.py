@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import urlencode
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -72,15 +73,17 @@ class QueueQuery(BaseModel):
 
     def _of_state(self) -> list[ColumnElement[bool]]:
         if self.state in {each.value for each in CaseState}:
-            return [col(ReviewCase.state) == CaseState(self.state)]
+            return [col(ReviewCase.state) == CaseState.of(self.state)]
         return [col(ReviewCase.state).in_(WAITING)]
 
     def _of_findings(self) -> list[ColumnElement[bool]]:
-        wanted = [col(Finding.screening_id) == newest_screening_id(col(ReviewCase.space_id))]
+        wanted: list[ColumnElement[bool]] = [
+            col(Finding.screening_id) == newest_screening_id(col(ReviewCase.space_id))
+        ]
         if self.dimension in {each.value for each in Dimension}:
-            wanted.append(col(Finding.dimension) == Dimension(self.dimension))
+            wanted.append(col(Finding.dimension) == Dimension.of(self.dimension))
         if self.severity in {each.value for each in Severity}:
-            wanted.append(col(Finding.severity) == Severity(self.severity))
+            wanted.append(col(Finding.severity) == Severity.of(self.severity))
         return [exists().where(*wanted)] if len(wanted) > 1 else []
 
 
@@ -139,7 +142,7 @@ def queue_page(
     session: Session, campaign: Campaign, scope: Scope, query: QueueQuery, at: datetime
 ) -> QueuePage:
     """The page of the queue that a query asks for, in the order in which cases are given out."""
-    mine = (ReviewCase.campaign_id == campaign.id) & scope.covers(col(ReviewCase.space_id))
+    mine = (col(ReviewCase.campaign_id) == campaign.id) & scope.covers(col(ReviewCase.space_id))
     wanted = mine & query.chosen(at)
     found = session.exec(select(func.count()).select_from(ReviewCase).where(wanted)).one()
     pages = max(1, -(-found // PAGE))
@@ -157,7 +160,7 @@ def queue_page(
     )
 
 
-def _named():  # type: ignore[no-untyped-def]  # noqa: ANN202  (SQLAlchemy's own type of six columns)
+def _named() -> Any:  # noqa: ANN401  (SQLAlchemy's own type of six columns)
     newer = aliased(Nomination)
     replaced = exists().where(
         col(newer.space_id) == col(Nomination.space_id),

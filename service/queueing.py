@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
+from typing import Any
 
 from sqlalchemy import ColumnElement, case, exists, func, or_
 from sqlmodel import Session, col, select
@@ -41,7 +42,7 @@ WEIGHTS: Mapping[Severity, float] = MappingProxyType(
 _FOR_PEOPLE = (VerdictState.PENDING, VerdictState.UNDETERMINED)
 
 
-def newest_screening_id(space: ColumnElement[int]) -> ColumnElement[str]:
+def newest_screening_id(space: Any) -> ColumnElement[str]:  # noqa: ANN401  (a column of any query)
     """The newest screening of a space's newest visit, as a subquery."""
     return (
         select(Screening.id)
@@ -101,7 +102,7 @@ def _to_move(session: Session, campaign: Campaign) -> list[tuple[int, VerdictSta
         )
         .order_by(col(Verdict.space_id))
     )
-    return list(session.exec(query).all())
+    return [(space, VerdictState.of(state)) for space, state in session.exec(query)]
 
 
 def _enter(campaign: Campaign, space_id: int, at: datetime) -> ReviewCase:
@@ -124,7 +125,7 @@ def confirm_rates(session: Session) -> dict[str, float]:
         .group_by(col(Finding.rule), col(Decision.action))
     )
     for rule, action, number in session.exec(query):
-        tally[rule][action] += number
+        tally[rule][Action.of(action)] += number
     return {
         rule: (seen[Action.CONFIRM] + 1) / (seen[Action.CONFIRM] + seen[Action.DISMISS] + 2)
         for rule, seen in tally.items()
@@ -143,10 +144,11 @@ def value_of(session: Session, space_id: int, rates: Mapping[str, float]) -> flo
     query = select(Finding.rule, Finding.severity).where(
         col(Finding.screening_id).in_(newest.scalar_subquery())
     )
-    return sum(WEIGHTS[severity] * rates.get(rule, 0.5) for rule, severity in session.exec(query))
+    found = session.exec(query).all()
+    return sum(WEIGHTS[Severity.of(severity)] * rates.get(rule, 0.5) for rule, severity in found)
 
 
-def next_order(at: datetime) -> tuple[ColumnElement[object], ...]:
+def next_order(at: datetime) -> tuple[Any, ...]:
     """Overdue first, then by value, then the oldest."""
     overdue = case((col(ReviewCase.due_at) <= at, 0), else_=1)
     return (

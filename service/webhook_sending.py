@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from ipaddress import ip_address
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx
@@ -143,7 +144,7 @@ def send(message: _Message, policy: EgressPolicy, seconds: float) -> Sent:
         return Sent(None, str(error) or type(error).__name__)
 
 
-def _request(message: _Message, policy: EgressPolicy) -> dict[str, object]:
+def _request(message: _Message, policy: EgressPolicy) -> dict[str, Any]:
     parts = urlsplit(message.url)
     host = parts.hostname or ""
     port = parts.port or (443 if parts.scheme == "https" else 80)

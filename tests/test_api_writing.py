@@ -12,7 +12,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 from httpx import Client, Response
-from sqlmodel import func, select
+from sqlmodel import col, func, select
 
 from models.database import migrate, open_engine, session
 from models.tables import Campaign, Decision, Nomination, Space, Verdict
@@ -282,7 +282,8 @@ def write_at_once(made: Made) -> list[int]:
             last = done.is_set()
             with session(engine) as current:
                 after = read[-1] if read else 0
-                new = select(Verdict.serial).where(Verdict.serial > after).order_by(Verdict.serial)
+                serial = col(Verdict.serial)
+                new = select(Verdict.serial).where(serial > after).order_by(serial)
                 read.extend(each or 0 for each in current.exec(new))
 
     def writer(number: int) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi import APIRouter, FastAPI
@@ -63,7 +64,7 @@ OUT_OF_REACH = 403
 C = f"/campaigns/{CAMPAIGN}"
 DECIDE = {"finding": "fd_sc0_0", "action": "confirm", "reason": "violation"}
 #: What a program of the other county sends; the nomination is of the space that is not its own.
-PROGRAM = {
+PROGRAM: Mapping[str, Any] = {
     "/api/v1/cases/{case}/decisions": {"action": "confirm", "reason": "unfit"},
     "/api/v1/nominations": [
         {**dict.fromkeys(REQUIRED, "某"), "编号": "s001", "空间地址": "http://space.example/s001"}
@@ -224,10 +225,10 @@ def _add_notice_of_other(made: Made) -> None:
     """A notice to the other county's space, and an appeal on it."""
     with session(made.desk.engine) as current:
         space = current.exec(select(Space).where(Space.code == OTHER)).one()
-        common = {"space_id": space.id or 0, "number": 1, "issued_by_id": 1, "issued_at": NOW}
-        current.add(
-            Notice(id="nt_other", campaign_id=1, state=NoticeState.SENT, due_at=NOW, **common)
-        )
+        notice = Notice(id="nt_other", campaign_id=1, state=NoticeState.SENT, due_at=NOW)
+        notice.space_id, notice.number = space.id or 0, 1
+        notice.issued_by_id, notice.issued_at = 1, NOW
+        current.add(notice)
         current.flush()
         current.add(
             Appeal(

@@ -142,9 +142,9 @@ def write_visit(
         for row in current.exec(select(Finding).where(Finding.screening_id == before.id)).all():
             again = row.model_dump() | {"id": f"{row.id}_{mark}", "screening_id": screening.id}
             current.add(Finding(**again))
-    for row in current.exec(select(Resource).where(Resource.snapshot_id == old.id)).all():
+    for file in current.exec(select(Resource).where(Resource.snapshot_id == old.id)).all():
         openness = wanted.get("openness", Openness.OPEN)
-        again = row.model_dump(exclude={"id"}) | {"snapshot_id": f"sn{mark}", "openness": openness}
+        again = file.model_dump(exclude={"id"}) | {"snapshot_id": f"sn{mark}", "openness": openness}
         current.add(Resource(**again))
 
 
@@ -200,7 +200,7 @@ def verdict(made: Made, code: str = CODE) -> Verdict:
 
 def state(made: Made) -> NoticeState:
     with session(made.desk.engine) as current:
-        return current.exec(select(Notice.state)).one()
+        return NoticeState.of(current.exec(select(Notice.state)).one())
 
 
 def test_the_whole_loop_ends_in_a_space_that_may_be_ranked(
@@ -426,8 +426,9 @@ def test_a_link_opens_its_own_notice_only(made: Made) -> None:
 
 def test_overdue_notices_come_first_and_reminders_go_out_once_a_day(made: Made) -> None:
     with session(made.desk.engine) as current:
-        channel = {"id": "ch1", "name": "示例", "address": "json://x", "events": []}
-        current.add(NotificationChannel(created_by="test", created_at=NOW, **channel))
+        channel = NotificationChannel(id="ch1", name="示例", address="json://x", events=[])
+        channel.created_by, channel.created_at = "test", NOW
+        current.add(channel)
     confirm_all(made)
     with client_of(create_app(made.desk)) as officer:
         log_in(officer, "甲县一审")

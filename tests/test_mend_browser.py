@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pypdfium2
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, ViewportSize, expect, sync_playwright
 
 from crawler.browser import Browser, launch_options
 from models.database import migrate, open_engine
@@ -24,7 +24,8 @@ from tests.test_mend import NUMBER, C, confirm_all, verdict, with_visits
 from tests.test_web_browser import serious, sign_in
 
 pytestmark = pytest.mark.browser
-PHONE, DESK = {"width": 390, "height": 844}, {"width": 1440, "height": 900}
+PHONE = ViewportSize(width=390, height=844)
+DESK = ViewportSize(width=1440, height=900)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlmodel import Session, select
@@ -90,14 +91,14 @@ def made(tmp_path: Path) -> Iterator[Made]:
     engine.dispose()
 
 
-def channel(current: Session, receiver: Receiver, **wish: object) -> str:
-    values = {"name": "值班", "address": receiver.address, **wish}
+def channel(current: Session, receiver: Receiver, **wish: Any) -> str:
+    values: dict[str, Any] = {"name": "值班", "address": receiver.address, **wish}
     added = add_channel(
         current,
         ChannelWish(**values),
         receiver.outgoing,
         at=NOW,
-        actor="test",  # type: ignore[arg-type]
+        actor="test",
     )
     current.flush()
     return added.id

@@ -373,7 +373,8 @@ def test_twenty_auditors_never_hold_one_case_twice_and_lose_no_decision(desk: Cl
 
     def work(name: str) -> tuple[list[str], int]:
         start.wait(timeout=60)
-        held, said = [], 0
+        held: list[str] = []
+        said = 0
         while True:
             with session(engine) as current:
                 campaign = current.exec(select(Campaign).where(Campaign.code == CAMPAIGN)).one()

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from sqlmodel import select
+from sqlmodel import col, select
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from crawler.addresses import EgressPolicy, parse_allow
@@ -98,7 +98,7 @@ def add(made: Made, url: str, *events: FeedEvent, county: str = "") -> str:
 def deliveries(made: Made) -> list[WebhookDelivery]:
     with session(made.desk.engine) as current:
         query = select(WebhookDelivery).where(WebhookDelivery.event != START_EVENT)
-        found = list(current.exec(query.order_by(WebhookDelivery.serial)))
+        found = list(current.exec(query.order_by(col(WebhookDelivery.serial))))
         current.expunge_all()
         return found
 
