@@ -225,10 +225,18 @@ def _add_notice_of_other(made: Made) -> None:
     """A notice to the other county's space, and an appeal on it."""
     with session(made.desk.engine) as current:
         space = current.exec(select(Space).where(Space.code == OTHER)).one()
-        notice = Notice(id="nt_other", campaign_id=1, state=NoticeState.SENT, due_at=NOW)
-        notice.space_id, notice.number = space.id or 0, 1
-        notice.issued_by_id, notice.issued_at = 1, NOW
-        current.add(notice)
+        current.add(
+            Notice(
+                id="nt_other",
+                campaign_id=1,
+                space_id=space.id or 0,
+                number=1,
+                state=NoticeState.SENT,
+                due_at=NOW,
+                issued_by_id=1,
+                issued_at=NOW,
+            )
+        )
         current.flush()
         current.add(
             Appeal(

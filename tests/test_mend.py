@@ -426,9 +426,16 @@ def test_a_link_opens_its_own_notice_only(made: Made) -> None:
 
 def test_overdue_notices_come_first_and_reminders_go_out_once_a_day(made: Made) -> None:
     with session(made.desk.engine) as current:
-        channel = NotificationChannel(id="ch1", name="示例", address="json://x", events=[])
-        channel.created_by, channel.created_at = "test", NOW
-        current.add(channel)
+        current.add(
+            NotificationChannel(
+                id="ch1",
+                name="示例",
+                address="json://x",
+                events=[],
+                created_by="test",
+                created_at=NOW,
+            )
+        )
     confirm_all(made)
     with client_of(create_app(made.desk)) as officer:
         log_in(officer, "甲县一审")
