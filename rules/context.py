@@ -42,11 +42,14 @@ class _FoldedCues:
         if self.window is not None:
             first, last = max(0, start - self.window), min(len(text), end + self.window)
         near = text[first:last]
+        # Most hits have none of the words near, and the exceptions only ever take some away.
+        there = [word for word in self.words if word in near]
+        if not there:
+            return None
         for phrase in self.but_not:
             if phrase in near:
                 near = near.replace(phrase, "\0" * len(phrase))
         hit = (0, 0) if inside else (start - first, end - first)
-        there = (word for word in self.words if word in near)
         return next((word for word in there if _occurs(word, near, hit)), None)
 
 
