@@ -70,6 +70,8 @@ class ContextCheck:
         self._require = tuple(_FoldedCues.of(cues) for cues in context.require)
         self._exclude = tuple(_FoldedCues.of(cues) for cues in context.exclude)
         self._skip_titles = context.skip_titles
+        both = (*self._require, *self._exclude)
+        self._by_sentence = any(cues.window is None for cues in both)
 
     def judge(self, text: str, start: int, end: int, *, gapped: bool = False) -> Standing:
         """Judge a span of folded text.
@@ -79,7 +81,8 @@ class ContextCheck:
         """
         if self._skip_titles and _in_title(text, start, end):
             return Standing(stands=False, seen=("《》",))
-        span, sentence = (start, end), sentence_around(text, start, end)
+        span = start, end
+        sentence = sentence_around(text, start, end) if self._by_sentence else span
         for cues in self._exclude:
             if (word := cues.first_near(text, span, sentence, inside=gapped)) is not None:
                 return Standing(stands=False, seen=(word,))
