@@ -39,7 +39,7 @@ _WHOLE_WORD_LENGTH = 2
 _SLOTS = 1 << 22
 _SPREAD = 40_503
 
-_Code = TypeVar("_Code", int, npt.NDArray[np.int64])
+_Code = TypeVar("_Code", int, npt.NDArray[np.uint32])
 
 
 @cache
@@ -77,16 +77,14 @@ def _neighbours() -> bytes:
     One look here spares up to fifteen in the dictionary. Pairs may share a slot, so a mark says
     no more than "perhaps"; that there is none is sure.
     """
-    codes = np.frombuffer("\n".join(_dictionary()).encode("utf-32-le"), dtype="<u4").astype(
-        np.int64
-    )
+    codes = np.frombuffer("\n".join(_dictionary()).encode("utf-32-le"), dtype="<u4")
     marks = np.zeros(_SLOTS, dtype=np.uint8)
     marks[_slot(codes[:-1], codes[1:])] = 1
     return marks.tobytes()
 
 
 def _slot(before: _Code, after: _Code) -> _Code:
-    """Where the mark of a pair of code points is kept."""
+    """Where the mark of a pair of code points is kept; wrapping at 32 bits changes nothing."""
     return (before * _SPREAD + after) % _SLOTS
 
 
