@@ -42,11 +42,14 @@ class _FoldedCues:
         if self.window is not None:
             first, last = max(0, start - self.window), min(len(text), end + self.window)
         near = text[first:last]
+        # Most hits have none of the words near, and the exceptions only ever take some away.
+        there = [word for word in self.words if word in near]
+        if not there:
+            return None
         for phrase in self.but_not:
             if phrase in near:
                 near = near.replace(phrase, "\0" * len(phrase))
         hit = (0, 0) if inside else (start - first, end - first)
-        there = (word for word in self.words if word in near)
         return next((word for word in there if _occurs(word, near, hit)), None)
 
 
@@ -67,6 +70,8 @@ class ContextCheck:
         self._require = tuple(_FoldedCues.of(cues) for cues in context.require)
         self._exclude = tuple(_FoldedCues.of(cues) for cues in context.exclude)
         self._skip_titles = context.skip_titles
+        both = (*self._require, *self._exclude)
+        self._by_sentence = any(cues.window is None for cues in both)
 
     def judge(self, text: str, start: int, end: int, *, gapped: bool = False) -> Standing:
         """Judge a span of folded text.
@@ -76,7 +81,8 @@ class ContextCheck:
         """
         if self._skip_titles and _in_title(text, start, end):
             return Standing(stands=False, seen=("《》",))
-        span, sentence = (start, end), sentence_around(text, start, end)
+        span = start, end
+        sentence = sentence_around(text, start, end) if self._by_sentence else span
         for cues in self._exclude:
             if (word := cues.first_near(text, span, sentence, inside=gapped)) is not None:
                 return Standing(stands=False, seen=(word,))

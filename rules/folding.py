@@ -57,7 +57,7 @@ def fold(text: str) -> Folded:
     """
     codes = codes_of(text)
     mapped = fold_table().codes[codes]
-    irregular = np.flatnonzero(mapped >= IRREGULAR)
+    irregular = (mapped >= IRREGULAR).nonzero()[0]
     if irregular.size:
         plain, offsets = _with_irregular(mapped, irregular)
     else:

@@ -90,7 +90,7 @@ def _undone(original: str, matched: Matched) -> str:
         found.append("插入、重复或拆开的字符")
     if matched.heard:
         found.append("谐音、形近、拼音或首字母")
-    if fold(original).text == original:
+    if original == matched.text or fold(original).text == original:
         return "、".join(found)
     if any(is_invisible(character) for character in original):
         found.append("不可见字符或叠加符号")

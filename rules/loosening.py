@@ -196,7 +196,7 @@ def _in_order(found: Sequence[_Change]) -> _Change:
     start, end, made = (np.concatenate(columns) for columns in zip(*found, strict=True))
     order = np.argsort(start, kind="stable")
     changes = _Change(start[order], end[order], made[order])
-    while (overlap := np.flatnonzero(changes.start[1:] < changes.end[:-1])).size:
+    while (overlap := (changes.start[1:] < changes.end[:-1]).nonzero()[0]).size:
         changes = _Change(*(np.delete(column, overlap[0] + 1) for column in changes))
     return changes
 
@@ -232,7 +232,7 @@ def _gaps(kinds: Kinds) -> _Change:
     """Symbols and blanks between a Han character and another, a letter or a number."""
     start, end = _inner_runs((kinds & _GAP) != 0, _LONGEST_GAP)
     left, right = kinds[start - 1], kinds[end % kinds.size]
-    signs = np.searchsorted(np.flatnonzero(kinds & SIGN_GAP), (start, end))
+    signs = np.searchsorted((kinds & SIGN_GAP).nonzero()[0], (start, end))
     plain = signs[0] == signs[1]
     letters = _beside(left, right, HAN, HAN) | _beside(left, right, HAN, LATIN)
     numbers = plain & _beside(left, right, HAN, DIGIT)
@@ -301,7 +301,7 @@ def dense_skips(folded: Folded, loosened: Folded) -> Positions:
     near = at[1:] - at[:-1] <= _DENSE
     dense = _both(near, at.size)
     text, taken = folded.text, loosened.offsets.taken
-    for index in np.flatnonzero(~dense).tolist():
+    for index in (~dense).nonzero()[0].tolist():
         dense[index] = not text[source[index] : source[index] + taken[index]].isspace()
     found: Positions = at[dense]
     return found

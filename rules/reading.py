@@ -67,7 +67,7 @@ def _windows_at(at: Positions, length: int, reach: int) -> list[Span]:
     """What lies within reach of some positions, joined where it overlaps."""
     if not at.size:
         return []
-    parted = np.flatnonzero(at[1:] - at[:-1] > 2 * reach)
+    parted = (at[1:] - at[:-1] > 2 * reach).nonzero()[0]
     first = np.maximum(at[np.concatenate(([0], parted + 1))] - reach, 0).tolist()
     last = np.minimum(at[np.concatenate((parted, [at.size - 1]))] + reach, length).tolist()
     return list(zip(first, last, strict=True))

@@ -173,7 +173,7 @@ class Sounds:
             for rule, phrase in phrases:
                 if _is_heard(text, start, phrase):
                     yield Heard(rule, start, end, phrase)
-        for at in np.flatnonzero(_rare()[codes]).tolist():
+        for at in _rare()[codes].nonzero()[0].tolist():
             yield from self._with_rare(text, at)
         for first, last in _mixed_in(text, codes):
             yield from self._spelt(text, first, last)
@@ -268,13 +268,13 @@ def _is_heard(text: str, start: int, phrase: str) -> bool:
 
 def _mixed_in(text: str, codes: Codes) -> Iterator[tuple[int, int]]:
     """Runs of letters with a Han character on at least one side."""
+    if _LATIN.search(text) is None:
+        return
     kinds = kinds_of(codes)
     latin = kinds & LATIN != 0
-    if not latin.any():
-        return
     han = kinds & HAN != 0
     done = 0
-    for at in np.flatnonzero(han[:-1] & latin[1:] | latin[:-1] & han[1:]).tolist():
+    for at in (han[:-1] & latin[1:] | latin[:-1] & han[1:]).nonzero()[0].tolist():
         if at < done:
             continue
         low = max(done, at - _LONGEST_RUN)
