@@ -16,7 +16,12 @@ function moveRow(by) {
 
 function pressed(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.defaultPrevented) return;
-  if (event.target.matches("textarea, select, input") || (keysDialog && keysDialog.open)) return;
+  if (keysDialog && keysDialog.open) {
+    // Closed here and not left to the browser, so that the next key finds the page and not the dialog.
+    if (event.key === "Escape" || event.key === "?") { event.preventDefault(); keysDialog.close(); document.activeElement.blur(); }
+    return;
+  }
+  if (event.target.matches("textarea, select, input")) return;
   if (event.key === "?" && keysDialog) { event.preventDefault(); keysDialog.showModal(); }
   else if (event.key === "j" && rows.length) moveRow(1);
   else if (event.key === "k" && rows.length) moveRow(-1);
