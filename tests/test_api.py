@@ -235,6 +235,13 @@ def test_the_openapi_document_names_the_routes_and_their_problems(client: Client
         "/verdicts",
         "/verdicts/current",
         "/spaces/{space}/verdict",
+        "/nominations",
+        "/nominations/{arrival}",
+        "/cases",
+        "/cases/{case}",
+        "/cases/{case}/decisions",
+        "/rankings/{campaign}",
+        "/metrics",
         "/healthz",
         "/readyz",
     }
