@@ -43,7 +43,7 @@ from tests.crawl_site import (
 from tests.factories import AUDITOR, CAMPAIGN, FONT, add_campaign, make_desk
 from tests.guard_site import Site
 from tests.serving import client_of, served
-from tests.signing_in import browser_of
+from tests.signing_in import browser_of, post
 from tests.snapshots import manifest, write_archive, write_snapshot
 
 URL = "http://platform.example/space/s1"
@@ -300,6 +300,10 @@ def test_the_case_page_leads_there_or_says_why_not(tmp_path: Path) -> None:
     add_campaign(made, spaces=1)
     path = f"/campaigns/{CAMPAIGN}/spaces/s001"
     with browser_of(create_app(made.desk, AUDITOR, ReplaySite("127.0.0.1", 8001))) as client:
+        # This space shows personal data, so its replay has to be opened first.
+        assert "/view/" not in client.get(path).text
+        opened = post(client, f"{path}/openings", page="0", why="核对回放")
+        assert opened.status_code == 303
         shown = client.get(path).text
     link = shown.partition('class="replay" href="')[2].partition(">")[0]
     assert link.startswith("http://localhost:8001/view/")

@@ -100,7 +100,7 @@ def test_cells_of_a_sheet_and_lines_of_a_csv_make_tables() -> None:
         sheet = worker.extract(data.getvalue(), ResourceKind.XLSX, "a.xlsx")
         csv = CONTACTS.replace("\t", ",").encode("gb18030")
         lines = worker.extract(csv, ResourceKind.TXT, "a.csv")
-    for extraction, where in ((sheet, "工作表“Sheet”!B1"), (lines, "第1行")):
+    for extraction, where in ((sheet, "工作表“Sheet”!B1"), (lines, "第1行第2列")):
         found = list(tables((s.text, s.locator) for s in extraction.segments))
         hits = [(each, hit) for each in found for hit in find_rosters(each.rows)]
         assert [hit.kind for _, hit in hits] == [TableKind.CONTACTS]

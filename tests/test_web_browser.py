@@ -81,6 +81,7 @@ def test_the_next_finding_on_another_page_opens_that_page(page: Page) -> None:
     page.keyboard.press("j")
     expect(page.locator(".leaves [aria-current]")).to_contain_text("教学随笔")
     expect(page.locator("#f-fd_sc0_2")).to_be_focused()
+    page.wait_for_load_state()
     page.keyboard.press("k")
     expect(page.locator("#f-fd_sc0_4")).to_be_focused()
 
@@ -175,7 +176,7 @@ def test_a_day_from_log_in_to_log_out(
         sign_in(page, "甲县审核员")
         # Straight to where one wanted to go, and of one's own county only.
         expect(page.locator("table.grid tbody tr")).to_have_count(2)
-        expect(page.locator(".main-nav a")).to_have_text(["推荐活动"])
+        expect(page.locator(".main-nav a")).to_have_text(["推荐活动", "审核队列"])
         page.get_by_role("link", name="s001").click()
         expect(page).to_have_url(re.compile("/spaces/s001"))
         page.wait_for_load_state()
