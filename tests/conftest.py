@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from crawler.browser import Browser, BrowserNotFound, find_browser
+from service import cli
+from tests.commanding import Said, Spaceaudit
 from tests.postgres import NoPostgresError, Postgres, running_postgres
 
 # How long an example takes says something of the machine, not of the code.
@@ -59,3 +63,24 @@ def browser_executable() -> Browser:
         return find_browser()
     except BrowserNotFound as missing:
         pytest.skip(str(missing))
+
+
+@pytest.fixture
+def spaceaudit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Spaceaudit]:
+    """Runs a command in an empty folder, with no setting of whoever runs the tests."""
+    for name in [name for name in os.environ if name.startswith("SPACEAUDIT_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+
+    def command(*arguments: str) -> Said:
+        code = cli.run(arguments)
+        return Said(code, *capsys.readouterr())
+
+    yield command
+    root.handlers[:] = handlers
+    root.setLevel(level)

@@ -3,61 +3,22 @@
 from __future__ import annotations
 
 import json
-import logging
-import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 from sqlmodel import select
 
 from crawler.store import StoreError
 from models.tables import AuditEvent, Campaign
-from service import cli
 from service.commands import nominations as nominations_command
 from service.config import load_config
 from service.errors import ExitCode
 from service.workspace import database_session
+from tests.commanding import Spaceaudit
 from tests.nomination_samples import GOOD, numbered, table, write_csv
-
-
-class Said(NamedTuple):
-    """What one command ended with and printed."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> Any:
-        return json.loads(self.out)
-
-
-Spaceaudit = Callable[..., Said]
-
-
-@pytest.fixture
-def spaceaudit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Spaceaudit]:
-    for name in [name for name in os.environ if name.startswith("SPACEAUDIT_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-
-    def command(*arguments: str) -> Said:
-        code = cli.run(arguments)
-        return Said(code, *capsys.readouterr())
-
-    yield command
-    root.handlers[:] = handlers
-    root.setLevel(level)
 
 
 def test_version_and_help(spaceaudit: Spaceaudit) -> None:

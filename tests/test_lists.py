@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import logging
-import os
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 from sqlmodel import select
@@ -19,12 +14,12 @@ from models.vocabulary import Severity
 from rules.lists import OWN_DOCUMENT, list_pack, read_list
 from rules.matcher import Matcher
 from rules.pack import load_packs
-from service import cli
 from service.config import load_config
 from service.errors import ExitCode
 from service.list_trial import TrialMatcher
 from service.rulebook import rules_in_force
 from service.workspace import database_session
+from tests.commanding import Spaceaudit
 from tests.judgement import line_of, page, snapshot_of
 from tests.nomination_samples import GOOD, table, write_csv, write_xlsx
 from tests.snapshots import AT, URL, manifest
@@ -36,41 +31,6 @@ SAID = (
     "请勿参加示例补习社的活动",
     "云上冲分，等你来",
 )
-
-
-class Said(NamedTuple):
-    """What one command ended with and printed."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> Any:
-        return json.loads(self.out)
-
-
-Spaceaudit = Callable[..., Said]
-
-
-@pytest.fixture
-def spaceaudit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Spaceaudit]:
-    for name in [name for name in os.environ if name.startswith("SPACEAUDIT_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-
-    def command(*arguments: str) -> Said:
-        code = cli.run(arguments)
-        return Said(code, *capsys.readouterr())
-
-    yield command
-    root.handlers[:] = handlers
-    root.setLevel(level)
 
 
 @pytest.fixture
